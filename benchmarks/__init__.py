@@ -1,0 +1,1 @@
+"""Benchmarks: one command each, comparisons in one run; `docs/benchmarks.md` says what each measures and how."""

@@ -1,0 +1,1 @@
+"""A folder of JSON lines, one CloudEvent a line, streamed by Spark."""

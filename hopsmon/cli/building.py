@@ -1,0 +1,167 @@
+"""`hopsmon validate`, `baseline` and `techniques`: what comes before a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from hopsmon import wiring
+from hopsmon.cli.console import err, number, out
+from hopsmon.config import MonitorConfig
+from hopsmon.core.baseline import Baseline, readable
+from hopsmon.core.schema import FeatureType, ModelRef
+from hopsmon.core.techniques import registry
+from hopsmon.errors import ConfigError, OutsideError, UnknownNameError
+
+_LABELS_SHOWN = 4
+
+
+def load_all(files: Sequence[Path]) -> list[MonitorConfig]:
+    """The configurations of all files.
+
+    Raises:
+        ConfigError: what is wrong with each of them.
+    """
+    configs, wrong = [], []
+    for file in files:
+        try:
+            configs.append(MonitorConfig.from_file(file))
+        except ConfigError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+    return configs
+
+
+def validate(
+    files: list[Path] = typer.Argument(None, help="Configuration files of monitors, YAML.", metavar="FILE"),
+    schema: bool = typer.Option(False, "--schema", help="Print the JSON Schema of a configuration, for editors."),
+) -> None:
+    """Check configurations: every key and value, the baseline, and whether they fit together. Needs no broker.
+
+    [bold]hopsmon validate monitor.yaml[/bold]
+
+    [bold]hopsmon validate monitors/*.yaml[/bold]
+
+    [bold]hopsmon validate --schema > hopsmon.schema.json[/bold]
+    """
+    if schema:
+        typer.echo(json.dumps(MonitorConfig.json_schema(), indent=2))
+        return
+    if not files:
+        raise ConfigError("Give at least one FILE, or --schema.")
+    for file, config in zip(files, load_all(files), strict=True):
+        plan = wiring.monitor_plan(config)
+        out.print(
+            f"{file}: fine. Monitor {plan.name}: {len(plan.schema.features)} features, "
+            f"{len(plan.schema.predictions)} predictions, {len(plan.techniques)} techniques, "
+            f"baseline {plan.baseline.id} of {plan.baseline.rows:,} rows.",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def baseline(
+    data: Path = typer.Argument(help="Reference data: .parquet, .csv, a folder of them, or a Delta table."),
+    output: Path = typer.Option(..., "-o", "--output", help="Where the baseline is written, JSON."),
+    prediction: list[str] = typer.Option([], "--prediction", help="A column that is a prediction; repeat it for more."),
+    kind: list[str] = typer.Option([], "--type", metavar="NAME=TYPE", help="Type of a column, e.g. zip=categorical."),
+    exclude: list[str] = typer.Option([], "--exclude", help="A column to leave out: an id, the label."),
+    model: str = typer.Option("", "--model", metavar="NAME[:VERSION]", help="The model the data belongs to."),
+) -> None:
+    """Summarise reference data, usually the training data, as what windows are compared with.
+
+    [bold]hopsmon baseline train.parquet -o baseline.json --prediction score --exclude label[/bold]
+
+    [bold]hopsmon baseline train.csv -o baseline.json --type zip=categorical --model churn:3[/bold]
+    """
+    with err.status(f"reading {data} …"):
+        made = wiring.baseline_of_data(data, _model(model, data), prediction, _types(kind), exclude)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(made.to_json(), "utf-8")
+    except OSError as error:
+        raise OutsideError(f"Cannot write '{output}': {error.strerror}.") from error
+    out.print(_features_table(made))
+    out.print(f"{output}: baseline {made.id} of {made.rows:,} rows.", markup=False, soft_wrap=True)
+
+
+def _model(text: str, data: Path) -> ModelRef:
+    name, _, version = text.partition(":")
+    if version and not version.isdigit():
+        raise ConfigError(f"--model {text}: the version must be a whole number, e.g. churn:3.")
+    return ModelRef(name or data.stem, int(version) if version else None)
+
+
+def _types(texts: Sequence[str]) -> dict[str, FeatureType]:
+    types = {}
+    for text in texts:
+        name, found, kind = text.rpartition("=")
+        if not found:
+            raise ConfigError(f"--type {text}: expected NAME=TYPE, e.g. zip=categorical.")
+        if kind not in [known.value for known in FeatureType]:
+            raise UnknownNameError("feature type", kind, [known.value for known in FeatureType])
+        types[name] = FeatureType(kind)
+    return types
+
+
+def _features_table(made: Baseline) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("feature", "type", "nulls", "mean", "min", "max"):
+        table.add_column(heading, justify="left" if heading in ("feature", "type") else "right")
+    table.add_column("labels", overflow="fold")
+    predictions = {feature.name for feature in made.schema.predictions}
+    for feature in made.schema.all:
+        known = made.feature(feature.name)
+        figures = readable(known) if known is not None else {}
+        label = f"{feature.name} (prediction)" if feature.name in predictions else feature.name
+        cells = [number(figures.get(key)) for key in ("nulls", "mean", "min", "max")]
+        table.add_row(Text(label), str(feature.type), *cells, Text(_labels(figures)))
+    return table
+
+
+def _labels(figures: dict[str, Any]) -> str:
+    labels = list(figures.get("labels", {}))
+    rest = figures.get("labels_known", 0) - _LABELS_SHOWN
+    return ", ".join(labels[:_LABELS_SHOWN]) + (f", … {rest:,} more" if rest > 0 else "")
+
+
+def techniques(name: str | None = typer.Argument(None, help="Show all about this one.")) -> None:
+    """List the techniques, or tell all about one: meaning, formula, parameters, sources.
+
+    [bold]hopsmon techniques[/bold]
+
+    [bold]hopsmon techniques psi[/bold]
+    """
+    if name is not None:
+        _tell_one(registry.describe(name))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("technique", "looks at", "what it finds"):
+        table.add_column(heading)
+    for known in registry.names():
+        described = registry.describe(known)
+        default = "" if known in registry.DEFAULT_TECHNIQUES else " (not by default)"
+        table.add_row(known + default, f"each {described.kind}", Text(described.title))
+    out.print(table)
+
+
+def _reflowed(doc: str) -> str:
+    """Paragraphs without the source's line breaks, so that they fit any terminal; examples stay as they are."""
+    paragraphs = doc.split("\n\n")
+    return "\n\n".join(part if part.startswith((">>>", " ")) else " ".join(part.split()) for part in paragraphs)
+
+
+def _tell_one(described: registry.Description) -> None:
+    out.print(f"[bold]{described.name}[/bold], looks at each {described.kind}\n")
+    out.print(_reflowed(described.doc), markup=False)
+    if described.parameters:
+        out.print("\n[bold]Parameters[/bold]")
+    for parameter in described.parameters:
+        out.print(f"  {parameter.name}: {parameter.type} = {parameter.default}", markup=False)

@@ -1,0 +1,152 @@
+"""`hopsmon run`: monitors until the log's end or until stopped, with progress."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import typer
+from rich.status import Status
+
+from hopsmon import wiring
+from hopsmon.cli.building import load_all
+from hopsmon.cli.console import Ended, err, out, quiet_batches
+from hopsmon.config import MonitorConfig
+from hopsmon.sdk import connect
+
+if TYPE_CHECKING:
+    from hopsmon.streaming.plan import QueryPlan
+    from hopsmon.streaming.progress import Progress, RunReport
+
+DRIFT_FOUND = 3
+_MOST_OPEN_SHOWN = 5
+
+
+def run(
+    files: list[Path] = typer.Argument(help="Configuration files of monitors, YAML.", metavar="FILE"),
+    once: bool = typer.Option(False, "--once", help="Stop at the end of the log as it is now."),
+    fail_on_drift: bool = typer.Option(False, "--fail-on-drift", help="End with exit code 3 if drift was found."),
+    reset: bool = typer.Option(False, "--reset", help="Forget the checkpoint and read the log from its start."),
+) -> None:
+    """Run monitors: read the inference log, close windows, write findings to the store.
+
+    Without --once it keeps going until SIGTERM or Ctrl-C, and then stops
+    between two micro-batches; a second Ctrl-C stops at once. The next run goes
+    on where this one ended: every message counts once.
+
+    What is new, then stop; exit code 3 tells a scheduler of drift:
+
+    [bold]hopsmon run monitor.yaml --once --fail-on-drift[/bold]
+
+    Two monitors, until stopped:
+
+    [bold]hopsmon run a.yaml b.yaml[/bold]
+    """
+    configs = load_all(files)
+    plans = wiring.query_plans([*configs, *_sharing(configs)])
+    for config in configs:
+        connect(config.store.path).create_monitor(config)
+    with wiring.own_session():
+        reports = _run(plans, once, reset)
+    _tell(reports, configs)
+    if fail_on_drift and any(report.drift for report in reports.values()):
+        raise Ended(DRIFT_FOUND)
+
+
+def _run(plans: Sequence[QueryPlan], once: bool, reset: bool) -> dict[str, RunReport]:
+    stop = threading.Event()
+    spark = wiring.session_for(plans)
+    if reset:
+        wiring.reset_checkpoints(spark, plans)
+    with _stopping_on_signals(stop), _Watch() as watch:
+        return wiring.run_plans(spark, plans, once=once, on_progress=watch.batch, stop=stop)
+
+
+def _sharing(configs: Sequence[MonitorConfig]) -> list[MonitorConfig]:
+    """Other monitors saved in the stores that share a query with these: they share its checkpoint."""
+    given = {(config.store.path, config.name) for config in configs}
+    queries = {(config.store.path, config.query_name) for config in configs}
+    saved = [monitor.config for path in {path for path, _ in queries} for monitor in connect(path).monitors()]
+    return [
+        config
+        for config in saved
+        if (config.store.path, config.query_name) in queries and (config.store.path, config.name) not in given
+    ]
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
+    """Stop between two micro-batches on SIGTERM or Ctrl-C. Spark's own handlers would cancel jobs."""
+
+    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what signal handlers are given
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        err.print("Stopping after this micro-batch; once more stops at once.")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Watch:
+    """Progress of a run: a live line on a terminal; elsewhere the engine's log has a line a batch."""
+
+    def __init__(self) -> None:
+        self._rows = self._windows = self._drift = self._outliers = 0
+        self._status = Status("reading the log …", console=err) if err.is_terminal else None
+
+    def __enter__(self) -> _Watch:
+        if self._status is not None:
+            quiet_batches()
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def batch(self, query: str, progress: Progress) -> None:
+        """Take in one micro-batch."""
+        self._rows += progress.rows_in
+        self._windows += progress.windows_closed
+        self._drift += progress.drift
+        self._outliers += progress.outliers
+        if self._status is not None:
+            self._status.update(
+                f"{query}: batch {progress.batch_id}, {self._rows:,} messages ({progress.rows_per_second:,.0f}/s), "
+                f"{self._windows:,} windows, {self._drift:,} drift, {self._outliers:,} outliers"
+            )
+
+
+def _tell(reports: Mapping[str, RunReport], configs: Sequence[MonitorConfig]) -> None:
+    for name, report in reports.items():
+        out.print(
+            f"[bold]{name}[/bold]: {report.rows:,} messages in {report.seconds:.1f} s, "
+            f"{report.windows:,} windows closed, {report.drift:,} of {report.findings:,} verdicts say drift, "
+            f"{report.outliers:,} outliers, {report.rejects:,} rejects, {report.tally.skipped:,} not an inference, "
+            f"{report.late:,} late",
+            soft_wrap=True,
+        )
+        for gap in report.gaps:
+            out.print(f"  lost: {gap.source} offsets {gap.first} to {gap.last} were never delivered", soft_wrap=True)
+        _tell_open(report)
+    for path in sorted({config.store.path for config in configs}):
+        out.print(f"Next: hopsmon show drift --store {path}", markup=False, soft_wrap=True)
+
+
+def _tell_open(report: RunReport) -> None:
+    """Which windows stay open: they close when later traffic or the clock says they are complete."""
+    for monitor, segment, window in report.open_windows[:_MOST_OPEN_SHOWN]:
+        out.print(f"  still open: {monitor} {segment or 'all traffic'} {window}", markup=False, soft_wrap=True)
+    rest = len(report.open_windows) - _MOST_OPEN_SHOWN
+    if rest > 0:
+        out.print(f"  … and {rest:,} more windows still open")

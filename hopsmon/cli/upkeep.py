@@ -1,0 +1,45 @@
+"""`hopsmon optimize` and `hopsmon vacuum`: keep the store's tables quick and small."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+
+from hopsmon.cli.console import out
+from hopsmon.sdk import connect
+
+STORE = typer.Option(Path("monitoring"), "--store", envvar="HOPSMON_STORE", help="Folder of the store.")
+
+
+def optimize(store: Path = STORE) -> None:
+    """Merge the small files that continuous runs leave, so that reading stays quick.
+
+    Once a day is enough; runs may go on meanwhile.
+
+    [bold]hopsmon optimize --store ./monitoring[/bold]
+    """
+    _tell(connect(store).optimize())
+
+
+def vacuum(
+    store: Path = STORE,
+    retention_hours: float | None = typer.Option(
+        None, "--retention-hours", min=0, help="Keep what was deleted less than this long ago (default: a week)."
+    ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only say what would be deleted."),
+) -> None:
+    """Delete files that no current version of a table needs, as `optimize` leaves them.
+
+    [bold]hopsmon vacuum --store ./monitoring --dry-run[/bold]
+    """
+    _tell(connect(store).vacuum(retention_hours=retention_hours, dry_run=dry_run))
+
+
+def _tell(results: Mapping[str, Mapping[str, int]]) -> None:
+    for table, result in results.items():
+        numbers = ", ".join(f"{value:,} {what.replace('_', ' ')}" for what, value in result.items())
+        out.print(f"{table}: {numbers}")
+    if not results:
+        out.print("The store has no tables yet.")

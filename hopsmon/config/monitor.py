@@ -1,0 +1,230 @@
+"""MonitorConfig: everything about one monitor, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import yaml
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from typing_extensions import Self
+
+from hopsmon.config.log import LogConfig
+from hopsmon.config.problems import ConfigProblems, problems_of
+from hopsmon.config.source import Source, parse_yaml
+from hopsmon.config.values import Duration, FeatureSpec, Kind, ModelConfig, Name, Place, Section, TechniqueSpec
+from hopsmon.core.techniques.registry import DEFAULT_TECHNIQUES
+from hopsmon.core.window import WindowSpec
+from hopsmon.errors import ConfigError
+
+
+def _each_once(specs: tuple[TechniqueSpec, ...]) -> tuple[TechniqueSpec, ...]:
+    names = [spec if isinstance(spec, str) else next(iter(spec)) for spec in specs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"Each technique at most once; these stand twice: {', '.join(twice)}.")
+    return specs
+
+
+Techniques: TypeAlias = Annotated[tuple[TechniqueSpec, ...], Field(min_length=1), AfterValidator(_each_once)]
+
+
+class DataConfig(Section):
+    """Reference data that a baseline is computed from when the monitor starts."""
+
+    path: Place
+    """A parquet or CSV file, a folder of parquet files, or a Delta table; relative to the configuration file.
+    Required."""
+
+    predictions: tuple[str, ...] = ()
+    """Columns that are the model's predictions. Default: those named in the monitor's `predictions`; all other columns
+    are features."""
+
+    types: dict[str, Kind] = Field(default_factory=dict)
+    """Types of columns where the data's own do not say it, e.g. {carrier_code: categorical}. Default: inferred."""
+
+    exclude: tuple[str, ...] = ()
+    """Columns that are neither feature nor prediction: ids, labels. Default: none."""
+
+
+class BaselineConfig(Section):
+    """What windows are compared with: exactly one of file and data."""
+
+    file: Place | None = None
+    """A baseline written by `hopsmon baseline`; relative to the configuration file. Default: not used."""
+
+    data: DataConfig | None = None
+    """Reference data to compute it from. Default: not used. It is read at every start; `hopsmon baseline`
+    does it once and for all."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.file is None) == (self.data is None):
+            raise ConfigError("Give exactly one of: file, data.")
+        return self
+
+
+class WindowConfig(Section):
+    """How event time is cut into windows."""
+
+    size: Duration = timedelta(minutes=15)
+    """Length of a window. Default: 15m, Hopsworks' usual refresh. Techniques need some hundred instances a window."""
+
+    slide: Duration | None = None
+    """Distance between window starts. Default: the size (tumbling). Smaller: windows overlap, and size must be a
+    multiple of it."""
+
+    lateness: Duration = timedelta(minutes=1)
+    """How far behind its partition's newest event an event may come and still be counted. Default: 1m. Results come so
+    much later; what comes later still is counted as late, in no statistic."""
+
+    close_idle_after: Duration = timedelta(seconds=30)
+    """How long after its end plus lateness (wall clock) a window closes when traffic has stopped. Default: 30s."""
+
+    @model_validator(mode="after")
+    def _windows_fit(self) -> Self:
+        self.spec()
+        return self
+
+    def spec(self) -> WindowSpec:
+        """The arithmetic these settings stand for."""
+        return WindowSpec(self.size, self.slide, self.lateness, self.close_idle_after)
+
+
+class StoreConfig(Section):
+    """Where results, checkpoints and saved monitors live."""
+
+    path: Annotated[Place, Field(validate_default=True)] = "./monitoring"
+    """A folder of Delta tables; relative to the configuration file. Default: ./monitoring."""
+
+
+class LimitsConfig(Section):
+    """Bounds that keep one odd message, feature or clock from hurting the rest."""
+
+    min_instances: Annotated[int, Field(ge=0)] = 30
+    """A window with fewer is marked "insufficient". Default: 30 instances; techniques have minimums of their own."""
+
+    max_slices: Annotated[int, Field(gt=0)] = 100
+    """Most values of a sliced feature that get windows of their own; the rest share "feature=(other)". Default: 100,
+    because each value costs state and result rows."""
+
+    max_clock_ahead: Duration = timedelta(minutes=5)
+    """An event further ahead of its arrival than this is rejected. Default: 5m: one bad clock must close none."""
+
+    shards: Annotated[int, Field(gt=0)] = 1
+    """Over how many state keys the slices are spread. Default: 1; more only with thousands of slices."""
+
+
+class MonitorConfig(Section):
+    """One monitor: a model, its inference log, a baseline, windows, techniques and a store."""
+
+    name: Name
+    """Name of the monitor, unique in its store. Required: result rows, checkpoint and commands carry it."""
+
+    model: ModelConfig
+    """Which model is watched. Required."""
+
+    log: LogConfig
+    """Where its requests and responses come from. Required."""
+
+    baseline: BaselineConfig
+    """What its windows are compared with. Required."""
+
+    features: tuple[FeatureSpec, ...] | None = None
+    """The model's inputs in the order of positional instances: names, or {name: type} for one the baseline does not
+    know. Default: the baseline's features in its order."""
+
+    predictions: tuple[FeatureSpec, ...] | None = None
+    """The model's outputs in the order of its responses: names, or {name: type}. Default: the
+    baseline's predictions."""
+
+    window: WindowConfig = Field(default_factory=WindowConfig)
+    """How event time is cut. Default: tumbling windows of 15m."""
+
+    slices: tuple[str, ...] = ()
+    """Features whose values each get windows of their own, beside the windows over all traffic. Default: none."""
+
+    techniques: Techniques = DEFAULT_TECHNIQUES
+    """Names, or {name: {parameter: value}}; `hopsmon techniques` lists them. Default: one proven test for each kind of
+    feature and for single instances."""
+
+    store: StoreConfig = Field(default_factory=StoreConfig)
+    """Where the results go. Default: the folder ./monitoring."""
+
+    query: Name | None = None
+    """Monitors of one log with the same query share one pass over it and one checkpoint. Default: the monitor's name,
+    so each reads for itself."""
+
+    trigger: Duration = timedelta(0)
+    """Least time between micro-batches when running continuously. Default: 0s, the next starts at once: lowest latency,
+    most small writes."""
+
+    limits: LimitsConfig = Field(default_factory=LimitsConfig)
+    """Bounds for odd messages and clocks. Default: see each."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _store_is_anchored(cls, data: Any) -> Any:
+        """Validate the default store like a written one, so that its path is relative to the file as well."""
+        return {**data, "store": {}} if isinstance(data, Mapping) and "store" not in data else data
+
+    @property
+    def query_name(self) -> str:
+        """Name of the streaming query this monitor belongs to."""
+        return self.query or self.name
+
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, Any], where: str = "configuration", folder: Path | None = None) -> Self:
+        """A configuration from plain values; relative paths are relative to `folder`.
+
+        Raises:
+            ConfigProblems: everything that is wrong, at once.
+        """
+        return cls._checked(Source(dict(data)), where, folder)
+
+    @classmethod
+    def from_yaml(cls, text: str, where: str = "configuration", folder: Path | None = None) -> Self:
+        """A configuration from YAML text; errors name line and column."""
+        return cls._checked(parse_yaml(text, where), where, folder)
+
+    @classmethod
+    def from_file(cls, path: Path | str) -> Self:
+        """A configuration from a YAML file; relative paths in it are relative to its folder."""
+        path = Path(path)
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8 text"
+            raise ConfigError(f"Cannot read the configuration '{path}': {reason}.") from error
+        return cls.from_yaml(text, str(path), path.parent)
+
+    @classmethod
+    def _checked(cls, source: Source, where: str, folder: Path | None) -> Self:
+        context = {"folder": folder.resolve()} if folder else None
+        problems = list(source.problems)
+        try:
+            config = cls.model_validate(source.data, context=context)
+        except ValidationError as error:
+            problems += [source.place(problem) for problem in problems_of(error, cls)]
+        if problems:
+            raise ConfigProblems(where, problems) from None  # pydantic's error would show the values
+        return config
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain values that `from_mapping` reads back."""
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        """YAML text that `from_yaml` reads back; defaults are written out, so a later default changes nothing."""
+        return str(yaml.safe_dump(self.to_mapping(), sort_keys=False, allow_unicode=True))
+
+    def anchored(self, folder: Path) -> Self:
+        """The same configuration with relative paths made absolute against a folder."""
+        return self.from_mapping(self.to_mapping(), folder=folder)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON Schema of the file, with every field's meaning."""
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **cls.model_json_schema()}

@@ -1,0 +1,151 @@
+"""All errors of a configuration at once, each with its line, its path, the value seen and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import reprlib
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from hopsmon.config.secrets import looks_secret
+from hopsmon.errors import ConfigError
+
+Path: typing.TypeAlias = tuple[str | int, ...]
+
+# Keys that the design has and this version does not: better than "unknown key".
+_LATER: dict[Path, str] = {
+    ("baseline", "feature_group"): "Baselines from a feature group are not built yet. Allowed now: file, data.",
+    ("baseline", "training_dataset"): "Baselines from a training dataset are not built yet. Allowed now: file, data.",
+    ("store", "hopsworks"): "The Hopsworks store is not built yet. Allowed now: path.",
+    ("alerts",): "Alerts are not built yet; leave the section out.",
+}
+_HIDDEN = ("options",)  # values below these keys may hold secrets and are never shown
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong. `line` and `column` count from 1; None where the text has no place for it."""
+
+    path: Path
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        place = f"line {self.line}, column {self.column}" if self.line else ""
+        return ": ".join(part for part in (place, path_text(self.path), self.message) if part)
+
+
+class ConfigProblems(ConfigError):
+    """A configuration with everything that is wrong with it."""
+
+    def __init__(self, where: str, problems: Sequence[Problem]) -> None:
+        self.where = where
+        self.problems = tuple(sorted(problems, key=lambda p: (p.line or 0, p.column or 0)))
+        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        super().__init__("\n".join([f"{where}: {count}", *(f"  {problem}" for problem in self.problems)]))
+
+
+class PartErrors(ConfigError):
+    """Errors of several parts of one value; each becomes a problem of its own."""
+
+    def __init__(self) -> None:
+        super().__init__("several parts are wrong")
+        self.parts: list[tuple[str | int, str]] = []
+
+    @contextmanager
+    def collect(self, part: str | int) -> Iterator[None]:
+        """Keep a ConfigError raised inside as this part's."""
+        try:
+            yield
+        except ConfigError as error:
+            self.parts.append((part, str(error)))
+
+    def raise_if_any(self) -> None:
+        """Raise this error if a part was wrong."""
+        if self.parts:
+            raise self
+
+
+def path_text(path: Path) -> str:
+    """A path as people write it.
+
+    >>> path_text(("techniques", 1, "psi"))
+    'techniques[1].psi'
+    """
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """What pydantic found, in hopsmon's words."""
+    return [problem for detail in error.errors(include_url=False) for problem in _problems(detail, model)]
+
+
+def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
+    path: Path = detail["loc"]
+    own = detail.get("ctx", {}).get("error")
+    if isinstance(own, PartErrors):
+        return [Problem((*path, part), message) for part, message in own.parts]
+    if isinstance(own, Exception):
+        return [Problem(path, str(own))]
+    return [Problem(path, _message(detail, path, model))]
+
+
+def _message(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return _LATER.get(path) or unknown_key(str(path[-1]), _fields(model, path[:-1]))
+    if kind == "missing":
+        field = _fields(model, path[:-1]).get(str(path[-1]))
+        return " ".join(("Missing.", *(getattr(field, "description", None) or "").split()))
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"Expected a mapping (key: value); got {_shown(detail, path)}."
+    if kind == "tuple_type":
+        return f"Expected a list, e.g. [a, b]; got {_shown(detail, path)}."
+    if kind == "literal_error":
+        return not_allowed(_shown(detail, path), re.findall("'([^']*)'", detail["ctx"]["expected"]))
+    return f"{detail['msg'].removeprefix('Input ').capitalize()}; got {_shown(detail, path)}."
+
+
+def unknown_key(key: str, known: typing.Iterable[str]) -> str:
+    """The message for a key that no field has."""
+    names = sorted(known)
+    near = difflib.get_close_matches(key, names, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"Unknown key '{key}'. Known: {', '.join(names) or 'none'}.{hint}"
+
+
+def not_allowed(seen: str, allowed: Sequence[str]) -> str:
+    """The message for a value outside a fixed set."""
+    near = difflib.get_close_matches(seen.strip("'"), allowed, n=1)
+    return f"Not allowed: {seen}. Allowed: {', '.join(allowed)}." + (f" Did you mean '{near[0]}'?" if near else "")
+
+
+def _shown(detail: ErrorDetails, path: Path) -> str:
+    text = reprlib.repr(detail["input"])
+    return "a value that is not shown" if looks_secret(text) or any(key in path for key in _HIDDEN) else text
+
+
+def _fields(model: type[BaseModel], path: Path) -> Mapping[str, object]:
+    """The fields of the section at a path."""
+    for part in path:
+        field = model.model_fields.get(str(part))
+        inner = next((kind for kind in _sections(field.annotation)), None) if field else None
+        if inner is None:
+            return {}
+        model = inner
+    return model.model_fields
+
+
+def _sections(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _sections(part)

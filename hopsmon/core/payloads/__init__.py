@@ -1,0 +1,31 @@
+"""Wire formats, one file each: message bytes in, instances and rejects out."""
+
+from hopsmon.core.payloads.bind import bind
+from hopsmon.core.payloads.decode import decode
+from hopsmon.core.payloads.decoded import (
+    Attribute,
+    Decoded,
+    Limits,
+    Matrix,
+    Named,
+    RawInstances,
+    Reject,
+    RejectReason,
+    Rows,
+    SkipReason,
+)
+
+__all__ = [
+    "Attribute",
+    "Decoded",
+    "Limits",
+    "Matrix",
+    "Named",
+    "RawInstances",
+    "Reject",
+    "RejectReason",
+    "Rows",
+    "SkipReason",
+    "bind",
+    "decode",
+]

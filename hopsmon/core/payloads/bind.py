@@ -1,0 +1,83 @@
+"""bind(): raw instances -> a Batch of typed columns, by a model's schema: by name or by position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from hopsmon.core.batch import Batch, Column, Side
+from hopsmon.core.payloads.decoded import Matrix, Named, RawColumn, RawInstances, Reject, RejectReason, Rows
+from hopsmon.core.payloads.opened import UnreadableError
+from hopsmon.core.payloads.typed import null_column, typed_column
+from hopsmon.core.schema import Feature, ModelSchema
+
+NAMES_SHOWN = 10
+
+
+def bind(raw: RawInstances, schema: ModelSchema) -> tuple[Batch, list[Reject]]:
+    """Type the columns: features for requests, predictions for responses.
+
+    A value of a wrong type is marked invalid, a missing name is all null. Instances that cannot be the model's at all
+    (another width, or no name in common) leave an empty batch and one reject a message. A side of which the schema
+    says nothing gives a batch without columns.
+    """
+    features = schema.features if raw.side is Side.REQUEST else schema.predictions
+    batch = Batch(raw.side, raw.event_time, raw.message, raw.instance)
+    try:
+        columns = _columns(raw.columns, features) if features else {}
+    except UnreadableError as error:
+        rejects = [Reject(row, error.reason, str(error)) for row in np.unique(raw.message).tolist()]
+        return batch.take(np.empty(0, dtype=np.intp)), rejects
+    return Batch(raw.side, raw.event_time, raw.message, raw.instance, columns), []
+
+
+def _columns(columns: Matrix | Rows | Named, features: Sequence[Feature]) -> dict[str, Column]:
+    if isinstance(columns, Named):
+        return _by_name(columns, features)
+    if isinstance(columns, Rows):
+        width = columns.width
+        return _by_position([columns.values[j::width] for j in range(width)], features)
+    if columns.values.shape[1] != len(features):  # before a wide matrix is turned
+        raise _wrong_width(columns.values.shape[1], features)
+    return _by_position(list(np.ascontiguousarray(columns.values.T)), features)
+
+
+def _by_position(columns: Sequence[RawColumn], features: Sequence[Feature]) -> dict[str, Column]:
+    if len(columns) != len(features):
+        raise _wrong_width(len(columns), features)
+    pairs = zip(features, columns, strict=True)
+    return {feature.name: typed_column(column, feature.type) for feature, column in pairs}
+
+
+def _by_name(named: Named, features: Sequence[Feature]) -> dict[str, Column]:
+    columns = named.columns
+    if not any(feature.name in columns for feature in features):
+        if len(columns) == len(features) and (named.ordered or len(columns) == 1):
+            return _by_position(list(columns.values()), features)
+        raise _unknown_columns(columns, features)
+    rows = len(next(iter(columns.values())))
+    return {
+        feature.name: typed_column(columns[feature.name], feature.type)
+        if feature.name in columns
+        else null_column(rows, feature.type)
+        for feature in features
+    }
+
+
+def _wrong_width(seen: int, features: Sequence[Feature]) -> UnreadableError:
+    message = (
+        f"An instance has {seen} values; the model's schema has {len(features)}: {_shown(f.name for f in features)}."
+    )
+    return UnreadableError(RejectReason.WRONG_WIDTH, message)
+
+
+def _unknown_columns(columns: Mapping[str, RawColumn], features: Sequence[Feature]) -> UnreadableError:
+    message = f"None of the columns ({_shown(columns)}) is in the model's schema: {_shown(f.name for f in features)}."
+    return UnreadableError(RejectReason.UNKNOWN_COLUMNS, message)
+
+
+def _shown(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f", … ({len(listed)} in all)" if len(listed) > NAMES_SHOWN else ""
+    return ", ".join(name[:80] for name in listed[:NAMES_SHOWN]) + more

@@ -1,0 +1,1 @@
+"""Techniques, one file each, in families that do not know each other."""

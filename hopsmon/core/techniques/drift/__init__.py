@@ -1,0 +1,1 @@
+"""Drift techniques: a closed window against the baseline."""

@@ -1,0 +1,1 @@
+"""Outlier techniques: single instances against the baseline."""

@@ -1,0 +1,60 @@
+"""Scores: what the outlier techniques share, from per-feature scores to InstanceScores. Vectorised over instances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from hopsmon.core.batch import Batch, BoolArray, FloatArray, NumericColumn
+from hopsmon.core.techniques.protocols import InstanceScores
+
+_LARGEST = float(np.finfo(np.float64).max)
+
+
+class WorstFeature:
+    """Collects one score a feature and instance; an instance's score is that of its worst feature.
+
+    NaN means: no value to score. An instance without any scored value keeps NaN and is never flagged.
+    """
+
+    def __init__(self, batch: Batch, threshold: float) -> None:
+        self._threshold = threshold
+        self._score: FloatArray = np.full(len(batch), np.nan)
+        self._covered = False  # whether every instance is known to have a score
+        self._parts: dict[str, FloatArray] = {}
+
+    def add(self, name: str, scores: FloatArray) -> None:
+        """Takes in the scores of one feature, copying what it keeps; they may be infinite."""
+        np.fmax(self._score, scores, out=self._score)
+        if len(scores) and np.fmax.reduce(scores) > self._threshold:  # others drive no flagged instance
+            self._parts[name] = scores.copy()
+
+    def add_few(self, name: str, rows: npt.NDArray[np.intp], scores: FloatArray) -> None:
+        """Takes in a feature that has a value everywhere: its scores at some rows, 0 at all others."""
+        if not self._covered:
+            np.fmax(self._score, 0.0, out=self._score)
+            self._covered = True
+        if len(rows):
+            self._parts[name] = np.zeros(len(self._score))
+            self._parts[name][rows] = scores
+            self._score[rows] = np.maximum(self._score[rows], scores)
+
+    def scores(self) -> InstanceScores:
+        """The verdicts. Infinite scores become the largest float, which JSON and stores can hold."""
+        with np.errstate(invalid="ignore"):
+            flagged: BoolArray = self._score > self._threshold
+        if flagged.any():
+            np.minimum(self._score, _LARGEST, out=self._score)
+        parts: Mapping[str, FloatArray] = {name: np.minimum(part, _LARGEST) for name, part in self._parts.items()}
+        return InstanceScores(self._score, flagged, self._threshold, parts)
+
+
+def usable(column: NumericColumn) -> FloatArray:
+    """The values, NaN where a mask says that there is none (whatever number stands under the mask)."""
+    values = column.values
+    for mask in (column.null, column.invalid):
+        if mask is not None and not np.isnan(values[mask]).all():
+            values = np.where(mask, np.nan, values)
+    return values

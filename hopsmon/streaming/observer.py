@@ -1,0 +1,53 @@
+"""Observer: what one task has seen so far, for every monitor of the query; decodes each message once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from hopsmon.core.payloads import Decoded, decode
+from hopsmon.streaming.monitor_view import MonitorView
+from hopsmon.streaming.partial import PARTIAL
+from hopsmon.streaming.plan import MonitorPlan
+
+Row = tuple[str, int, str, bytes]  # monitor, shard, kind, payload
+
+MAX_OPEN_KEYS = 2_000  # (slice, window) pairs kept in a worker before they are handed on: bounds its memory
+
+
+class Observer:
+    """Folds record batches of one task into partials; a new source or too many keys hand on what is there."""
+
+    def __init__(self, plans: Sequence[MonitorPlan]) -> None:
+        self._views = [MonitorView(plan) for plan in plans]
+        self._source: str | None = None
+        self._first = self._last = -1
+
+    def see(self, run: pa.RecordBatch) -> Iterator[Row]:
+        """Take in a record batch of one topic and partition; yields what cannot wait."""
+        source = f"{run.column('topic')[0].as_py()}/{run.column('partition')[0].as_py()}"
+        if source != self._source:
+            yield from self.finish()
+        if self._source is None:
+            self._source, self._first = source, run.column("offset")[0].as_py()
+        self._last = run.column("offset")[run.num_rows - 1].as_py()
+        decoded: dict[str, Decoded] = {}
+        for view in self._views:
+            wire = view.plan.format
+            if wire not in decoded:
+                decoded[wire] = decode(run, wire)
+            for kind, payload in view.see(run, decoded[wire], int(time.time() * 1_000_000)):
+                yield view.plan.name, 0, kind, payload
+        if sum(len(view.windows) for view in self._views) > MAX_OPEN_KEYS:
+            yield from self.finish()
+
+    def finish(self) -> Iterator[Row]:
+        """Hand on the partials of the run of offsets seen since the last time."""
+        if self._source is None:
+            return
+        for view in self._views:
+            for shard, partial in view.partials(self._source, self._first, self._last):
+                yield view.plan.name, shard, PARTIAL, partial.to_bytes()
+        self._source = None

@@ -1,0 +1,186 @@
+"""Plans: what the engine runs, from configurations; everything that does not fit together is refused here."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from hopsmon.config import ConfigProblems, MonitorConfig, Problem
+from hopsmon.core.baseline import Baseline
+from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
+from hopsmon.core.techniques import registry
+from hopsmon.core.techniques.protocols import SequenceTechnique, Technique
+from hopsmon.errors import ConfigError
+from hopsmon.streaming.plan import MonitorPlan, QueryPlan
+from hopsmon.streaming.ports import LogSource
+from hopsmon.wiring.adapters import source_of, store_at
+from hopsmon.wiring.reference import baseline_of
+
+_LOG = logging.getLogger("hopsmon.wiring")
+CHECKPOINTS = "_checkpoints"
+_UNSLICEABLE = (FeatureType.NUMERIC, FeatureType.INTEGER, FeatureType.TIMESTAMP)
+
+
+def monitor_plan(config: MonitorConfig) -> MonitorPlan:
+    """All the engine needs to know about one monitor.
+
+    Raises:
+        ConfigError: the baseline cannot be had, or features, slices and baseline do not fit together.
+    """
+    techniques = tuple(registry.build(spec) for spec in config.techniques)
+    _refuse_sequences(techniques)
+    baseline = baseline_of(config)
+    if baseline.model.name and baseline.model.name != config.model.name:
+        _LOG.warning("monitor %s: its baseline was built for model '%s'", config.name, baseline.model.name)
+    return MonitorPlan(
+        name=config.name,
+        model=ModelRef(config.model.name, config.model.version),
+        schema=schema_of(config, baseline),
+        window=config.window.spec(),
+        baseline=baseline,
+        techniques=techniques,
+        slices=config.slices,
+        max_slices=config.limits.max_slices,
+        match=config.log.match.model_dump(exclude_none=True),
+        format=config.log.format,
+        min_instances=config.limits.min_instances,
+        max_clock_ahead=config.limits.max_clock_ahead,
+        shards=config.limits.shards,
+    )
+
+
+def _refuse_sequences(techniques: Iterable[Technique]) -> None:
+    """Better refused than silently not run."""
+    names = [technique.name for technique in techniques if isinstance(technique, SequenceTechnique)]
+    if names:
+        raise ConfigError(
+            f"techniques: {', '.join(names)} follows the series of windows, which the engine does not run yet. "
+            "Leave it out; techniques on instances and windows run."
+        )
+
+
+def schema_of(config: MonitorConfig, baseline: Baseline) -> ModelSchema:
+    """What the messages carry: as configured, else as the baseline says.
+
+    Raises:
+        ConfigProblems: a feature the baseline does not know and that has no type here, one of another type, or a slice
+            that cannot be one.
+    """
+    known = baseline.schema
+    problems: list[Problem] = []
+    features = _features(config.features, "features", known.features, known.predictions, problems)
+    predictions = _features(config.predictions, "predictions", known.predictions, known.features, problems)
+    problems += _slice_problems(config.slices, features, predictions)
+    if problems:
+        raise ConfigProblems(f"monitor {config.name}", problems)
+    return ModelSchema(features, predictions)
+
+
+def _features(
+    specs: Sequence[Mapping[str, FeatureType | None]] | None,
+    where: str,
+    known: Sequence[Feature],
+    others: Sequence[Feature],
+    problems: list[Problem],
+) -> tuple[Feature, ...]:
+    if specs is None:
+        return tuple(known)
+    types = {feature.name: feature.type for feature in known}
+    found = []
+    for index, spec in enumerate(specs):
+        ((name, kind),) = spec.items()
+        problem = _feature_problem(name, kind, types, where, [feature.name for feature in others])
+        if problem:
+            problems.append(Problem((where, index), problem))
+        found.append(Feature(name, kind or types.get(name) or FeatureType.NUMERIC))
+    return tuple(found)
+
+
+def _feature_problem(
+    name: str, kind: FeatureType | None, types: Mapping[str, FeatureType], where: str, others: Sequence[str]
+) -> str | None:
+    if name in others:
+        return f"The baseline has '{name}' as one of the other side: build it with --prediction for each prediction."
+    if kind is None and name not in types:
+        return (
+            f"The baseline has no '{name}' among its {where}. Known: {', '.join(types) or 'none'}."
+            f"{_nearest(name, types)} If the baseline shall not know it, give its type: {{{name}: numeric}}."
+        )
+    if kind is not None and types.get(name, kind) is not kind:
+        return f"'{name}' is {types[name]} in the baseline, {kind} here. Build the baseline with --type {name}={kind}."
+    return None
+
+
+def _slice_problems(
+    slices: Sequence[str], features: Sequence[Feature], predictions: Sequence[Feature]
+) -> Iterator[Problem]:
+    types = {feature.name: feature.type for feature in features}
+    allowed = [name for name, kind in types.items() if kind not in _UNSLICEABLE]
+    for index, name in enumerate(slices):
+        if name in allowed:
+            continue
+        if name in types:
+            why = (
+                f"'{name}' is {types[name]}, and slices need labels: --type {name}=categorical where it has few values."
+            )
+        elif name in [feature.name for feature in predictions]:
+            why = f"'{name}' is a prediction; requests, which features come with, do not carry it."
+        else:
+            why = f"The model has no feature '{name}'."
+        yield Problem(("slices", index), f"{why} Allowed: {', '.join(allowed) or 'none'}.{_nearest(name, allowed)}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def query_plans(configs: Sequence[MonitorConfig]) -> list[QueryPlan]:
+    """One plan a query; monitors with the same `query` share it.
+
+    Raises:
+        ConfigError: monitors of one name, or monitors of one query that do not read the same log.
+    """
+    names = [config.name for config in configs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"Monitors need different names; these stand twice: {', '.join(twice)}.")
+    queries: dict[tuple[str, str], list[MonitorConfig]] = {}
+    for config in configs:
+        queries.setdefault((str(Path(config.store.path).resolve()), config.query_name), []).append(config)
+    shared = [name for name in {name for _, name in queries} if sum(name == other for _, other in queries) > 1]
+    if shared:
+        raise ConfigError(
+            f"The query '{sorted(shared)[0]}' would write to two stores: give its monitors one store, or two queries."
+        )
+    return [_query_plan(name, members) for (_, name), members in queries.items()]
+
+
+def _query_plan(name: str, members: Sequence[MonitorConfig]) -> QueryPlan:
+    first = members[0]
+    for other in members[1:]:
+        _check_same_log(name, first, other)
+    store = store_at(first.store.path)
+    source: LogSource = source_of(first.log)
+    checkpoint = Path(first.store.path).resolve() / CHECKPOINTS / name
+    monitors = tuple(monitor_plan(config) for config in members)
+    return QueryPlan(name, monitors, source, store, str(checkpoint), first.trigger)
+
+
+def _check_same_log(query: str, one: MonitorConfig, other: MonitorConfig) -> None:
+    differing = [
+        part
+        for part, mine, theirs in (
+            ("log.kafka", one.log.kafka, other.log.kafka),
+            ("log.files", one.log.files, other.log.files),
+            ("trigger", one.trigger, other.trigger),
+        )
+        if mine != theirs
+    ]
+    if differing:
+        raise ConfigError(
+            f"Monitors '{one.name}' and '{other.name}' share the query '{query}' but differ in {', '.join(differing)}."
+            " One query reads one log: make them equal, or give each its own `query`."
+        )

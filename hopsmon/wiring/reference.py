@@ -1,0 +1,122 @@
+"""Baselines: read from a file, or built from reference data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TypeAlias
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+import hopsmon
+from hopsmon.adapters.files.reference import open_files
+from hopsmon.config import MonitorConfig
+from hopsmon.core.baseline import Baseline, Provenance
+from hopsmon.core.baseline_builder import build_from_parts
+from hopsmon.core.schema import FeatureType, ModelRef
+from hopsmon.errors import ConfigError
+from hopsmon.wiring.adapters import require
+
+ROWS_AT_ONCE = 2_000_000  # up to so many the bin edges are exact quantiles; more are read in parts, to bound memory
+
+Parts: TypeAlias = Callable[[], Iterable[pa.Table]]
+
+
+def baseline_of(config: MonitorConfig) -> Baseline:
+    """The baseline a monitor compares with.
+
+    Raises:
+        ConfigError: the file or the data is not there or cannot be used.
+    """
+    if config.baseline.data is not None:
+        data = config.baseline.data
+        named = [name for spec in config.predictions or () for name in spec]
+        columns = open_data(Path(data.path)).schema.names
+        predictions = data.predictions or tuple(name for name in named if name in columns)
+        model = ModelRef(config.model.name, config.model.version)
+        return baseline_of_data(Path(data.path), model, predictions, data.types, data.exclude)
+    return _read(Path(str(config.baseline.file)))
+
+
+def _read(path: Path) -> Baseline:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot read the baseline '{path}': {error.strerror}. `hopsmon baseline DATA -o FILE` writes one."
+        ) from error
+    try:
+        return Baseline.from_json(text)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def baseline_of_data(
+    path: Path,
+    model: ModelRef,
+    predictions: Sequence[str] = (),
+    types: Mapping[str, FeatureType] | None = None,
+    exclude: Sequence[str] = (),
+) -> Baseline:
+    """The baseline of reference data in parquet, CSV or Delta.
+
+    Raises:
+        ConfigError: the data cannot be read, has no rows, or lacks a column that is named.
+    """
+    data = open_data(path)
+    _check_columns(data.schema.names, {"exclude": exclude, "predictions": predictions, "types": tuple(types or ())})
+    names = [name for name in data.schema.names if name not in exclude]
+    provenance = Provenance(str(path), datetime.now(timezone.utc), hopsmon.__version__)
+    try:
+        return build_from_parts(
+            _parts(data, names),
+            model,
+            columns=pa.schema([data.schema.field(name) for name in names]),
+            predictions=predictions,
+            types=types,
+            provenance=provenance,
+        )
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ConfigError(f"Cannot read the reference data '{path}': {error}") from error
+
+
+def open_data(path: Path) -> ds.Dataset:
+    """Reference data of any known kind."""
+    from hopsmon.adapters.local.reference import is_delta, open_delta
+
+    if not is_delta(path):
+        return open_files(path)
+    require("deltalake")
+    return open_delta(path)
+
+
+def _check_columns(columns: Sequence[str], named: Mapping[str, Sequence[str]]) -> None:
+    wrong = [(where, name) for where, names in named.items() for name in names if name not in columns]
+    if wrong:
+        near = difflib.get_close_matches(wrong[0][1], columns, n=1)
+        raise ConfigError(
+            f"The reference data has no column {', '.join(f'{name!r} (named in {where})' for where, name in wrong)}."
+            f" It has: {', '.join(columns)}." + (f" Did you mean '{near[0]}'?" if near else "")
+        )
+
+
+def _parts(data: ds.Dataset, names: list[str]) -> Parts:
+    """How the data is read, twice: at once, or in parts where it is large."""
+    if data.count_rows() <= ROWS_AT_ONCE:
+        whole = data.to_table(columns=names)
+        return lambda: [whole]
+    return lambda: _in_parts(data, names)
+
+
+def _in_parts(data: ds.Dataset, names: list[str]) -> Iterator[pa.Table]:
+    waiting: list[pa.RecordBatch] = []
+    for batch in data.to_batches(columns=names):
+        waiting.append(batch)
+        if sum(part.num_rows for part in waiting) >= ROWS_AT_ONCE:
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)

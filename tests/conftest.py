@@ -1,0 +1,71 @@
+"""Real parts that are costly to start: one Spark session and one Kafka broker for the whole test run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from hopsmon.adapters.kafka.broker import LocalBroker
+
+DELTA = "io.delta:delta-spark_4.1_2.13:4.3.0"
+
+# Warnings are errors; these are of others, and cannot be mended here.
+THEIR_WARNINGS = (
+    # kafka-python reads its protocol files by an old function
+    "ignore:(read|open)_text is deprecated:DeprecationWarning",
+    # pyspark leaves the sockets of collect(), kafka-python those of failed connections to the garbage collector
+    "ignore:unclosed <(socket|ssl.SSLSocket):ResourceWarning",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in THEIR_WARNINGS:
+        config.addinivalue_line("filterwarnings", line)
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A local session with the Kafka and Delta jars."""
+    from hopsmon.adapters.kafka.source import KafkaSource
+    from hopsmon.streaming.session import local_session
+
+    packages = (*KafkaSource("127.0.0.1:1", ("none",)).packages, DELTA)
+    settings = {
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    }
+    session = local_session("hopsmon-tests", packages, "local[2]", **settings)
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[LocalBroker]:
+    """A broker."""
+    from hopsmon.adapters.kafka.broker import LocalBroker
+
+    with LocalBroker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def topic(kafka: LocalBroker, request: pytest.FixtureRequest) -> Callable[..., str]:
+    """Makes topics: `topic(partitions=2)` gives the name of a new one."""
+    numbers = itertools.count()
+
+    def create(partitions: int = 1, **settings: str) -> str:
+        name = f"{request.node.originalname}-{next(_TOPICS)}-{next(numbers)}"
+        kafka.create_topic(name, partitions, {key.replace("_", "."): value for key, value in settings.items()})
+        return name
+
+    return create
+
+
+_TOPICS = itertools.count()

@@ -1,0 +1,62 @@
+"""One log in micro-batches of 1,000, 37,000 and unlimited, from 1, 2 and 8 partitions: the same windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from pyspark.sql import SparkSession
+
+from hopsmon.adapters.kafka.broker import LocalBroker
+from hopsmon.adapters.kafka.producer import publish
+from hopsmon.streaming.run import run_query
+from tests.support.monitors import MemoryStore, kafka_source, query
+from tests.support.traffic import Traffic
+
+TRAFFIC = Traffic(
+    requests=40_000, every=timedelta(milliseconds=50), jitter=9.0, shift=3.0, shift_from=25_000, responses=False
+)
+COUNTS = ("requests", "instances", "rejected", "late", "first_event", "last_event", "status")
+
+
+def results(store: MemoryStore) -> dict[tuple[Any, ...], Any]:
+    """What must be the same: counts, histograms and verdicts exactly; means to rounding."""
+    found: dict[tuple[Any, ...], Any] = {}
+    for row in store.rows("hopsmon_windows"):
+        found["window", row["window_start"]] = [row[name] for name in COUNTS]
+    for row in store.rows("hopsmon_statistics"):
+        if row["count"] and row["feature"] != "score":
+            key = ("statistics", row["window_start"], row["feature"])
+            numbers = [row[name] for name in ("count", "nulls", "invalid", "min", "max", "distinct_approx")]
+            mean = None if row["mean"] is None else pytest.approx(row["mean"], rel=1e-9)
+            found[key] = [numbers, orjson.loads(row["histogram"]), mean]
+    for row in store.rows("hopsmon_drift"):
+        found["drift", row["window_start"], row["feature"], row["technique"]] = (row["is_drift"], row["n"])
+    return found
+
+
+def test_cuts_make_no_difference(
+    spark: SparkSession, kafka: LocalBroker, topic: Callable[..., str], tmp_path: Path
+) -> None:
+    expected: dict[tuple[Any, ...], Any] = {}
+    events = list(TRAFFIC.events())
+    for partitions in (1, 2, 8):
+        name = topic(partitions=partitions)
+        spread = (event._replace(partition=number % partitions) for number, event in enumerate(events))
+        publish(kafka.bootstrap_servers, name, spread)
+        for limit in (None, 37_000, 1_000):
+            source = kafka_source(kafka.bootstrap_servers, name, max_offsets_per_trigger=limit)
+            plan = query(source, tmp_path / f"{partitions}-{limit}")
+            report = run_query(spark, plan, once=True)
+            assert isinstance(plan.store, MemoryStore)
+            assert report.rows == TRAFFIC.requests
+            assert report.batches >= (TRAFFIC.requests / limit if limit else 1)  # the limit was really kept
+            found = results(plan.store)
+            expected = expected or found
+            assert found == expected, (partitions, limit)
+    assert sum(row[1] for key, row in expected.items() if key[0] == "window") == TRAFFIC.requests
+    assert any(is_drift for key, (is_drift, _) in ((k, v) for k, v in expected.items() if k[0] == "drift"))
