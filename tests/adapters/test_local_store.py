@@ -316,8 +316,10 @@ def test_a_place_that_is_no_folder_is_an_error_of_the_outside(tmp_path):
 
 
 def test_a_full_disk_is_an_error_of_the_outside_and_the_write_can_be_repeated(tmp_path):
+    # Ends by os._exit: after a failed write a thread of delta-rs's object_store may still be unwinding a panic
+    # ("Already shut down") of its own, and an interpreter that waits for nobody is then aborted on its way out.
     program = f"""
-        import resource, signal, sys
+        import os, resource, signal, sys
         sys.path.insert(0, {HERE!r})
         from test_local_store import *
         store = LocalStore({str(tmp_path / "store")!r})
@@ -331,7 +333,8 @@ def test_a_full_disk_is_an_error_of_the_outside_and_the_write_can_be_repeated(tm
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert len(scores(store)) == 1
         put_outliers(store, [outlier(1)], 1)
-        print(len(scores(store)), "rows")
+        print(len(scores(store)), "rows", flush=True)
+        os._exit(0)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False)
 
