@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
+from hopsmon.core.season import Season
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
 from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.counts import Counts
@@ -21,6 +22,7 @@ from hopsmon.core.statistics.extremes import Extremes
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.statistics.quantiles import Quantiles
+from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.statistics.table import statistic as statistic_named
 from hopsmon.errors import ConfigError
 
@@ -54,6 +56,19 @@ class Provenance:
             raise ConfigError(f"provenance.created_at needs a time zone, got {self.created_at.isoformat()}.")
 
 
+@dataclass(frozen=True, slots=True)
+class ReferenceWindow:
+    """One window of the reference data: how the whole looks in pieces of a monitor's window size.
+
+    Attributes:
+        start: when it starts, µs since the epoch, UTC.
+        summary: counts, bins, labels and moments of its rows; on the bins and labels of the whole.
+    """
+
+    start: int
+    summary: Summary
+
+
 @dataclass(frozen=True, eq=False)
 class Baseline:
     """Reference summaries of one model version.
@@ -65,6 +80,9 @@ class Baseline:
         features: summary by feature name; a feature of the schema may be missing here (then techniques say so).
         rows: rows of the reference data.
         joint: statistics of several features together, by the statistic's name; empty unless asked for.
+        windows: how the reference data's own windows look, in order of time; empty where the data has no event time.
+        window_micros: their length; None without windows.
+        season: which of these windows are alike; `at` then compares like with like.
     """
 
     schema: ModelSchema
@@ -73,6 +91,33 @@ class Baseline:
     provenance: Provenance = field(default_factory=Provenance)
     rows: int = 0
     joint: Mapping[str, Statistic] = field(default_factory=dict)
+    windows: tuple[ReferenceWindow, ...] = ()
+    window_micros: int | None = None
+    season: Season = Season.NONE
+
+    def at(self, start: int | None) -> Baseline:
+        """What a window that starts at this time (µs) is compared with.
+
+        The baseline itself without a season (or without a time); else the baseline of the same phase: the sum of the
+        reference windows of that hour or weekday. A phase without any window gets the whole.
+        """
+        if self.season is Season.NONE or start is None:
+            return self
+        return self._phases.get(self.season.phase(start), self)
+
+    @cached_property
+    def _phases(self) -> Mapping[int, Baseline]:
+        """The baseline of each phase that the reference data has."""
+        by_phase: dict[int, list[ReferenceWindow]] = {}
+        for window in self.windows:
+            by_phase.setdefault(self.season.phase(window.start), []).append(window)
+        return {phase: self._of_windows(windows) for phase, windows in by_phase.items()}
+
+    def _of_windows(self, windows: list[ReferenceWindow]) -> Baseline:
+        """The same baseline, made of some of its windows only."""
+        total = sum((window.summary for window in windows), Summary())
+        rows = max(total.instances, total.predictions)
+        return replace(self, features=total.features, rows=rows, windows=tuple(windows), season=Season.NONE)
 
     @cached_property
     def id(self) -> str:

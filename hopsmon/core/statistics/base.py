@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from typing_extensions import Self
 
-from hopsmon.core.schema import FeatureType
+from hopsmon.core.batch import Batch
+from hopsmon.core.schema import Feature, FeatureType
 from hopsmon.core.statistics.sample import Sample
 
 
@@ -46,6 +48,21 @@ class Statistic(Protocol):
     def from_bytes(cls, data: bytes) -> Self:
         """Inverse of `to_bytes`, for every version ever written."""
         ...
+
+
+class ModelStatistic(ABC):
+    """A statistic of several features together; it stands in `Summary.model` and `Baseline.joint`, by its name.
+
+    It is a `Statistic` as well (of no single feature: `feature_types` is empty and `of` returns None).
+    """
+
+    __slots__ = ()
+    name: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def of_batch(cls, batch: Batch, features: Sequence[Feature], /) -> Any:
+        """The statistic of a batch of requests; `features` are the model's, whether the batch has them or not."""
 
 
 S = TypeVar("S", bound=Statistic)

@@ -11,8 +11,8 @@ import numpy as np
 import orjson
 
 from hopsmon.core.batch import Batch, FloatArray, NumericColumn
-from hopsmon.core.schema import FeatureType
-from hopsmon.core.statistics.base import FeatureSummary
+from hopsmon.core.schema import Feature, FeatureType
+from hopsmon.core.statistics.base import FeatureSummary, ModelStatistic
 from hopsmon.core.statistics.binary import EqualByBytes, check_version
 from hopsmon.core.statistics.moments import two_sum
 from hopsmon.core.statistics.sample import Sample
@@ -24,7 +24,7 @@ _NONE_SQUARE: FloatArray = np.empty((0, 0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CoMoments(EqualByBytes):
+class CoMoments(EqualByBytes, ModelStatistic):
     """Co-moments of the instances that have a finite number in every one of the named features.
 
     Belongs to the model, not to a feature: it stands in `Summary.model`. `CoMoments()` is empty and adds to any other.
@@ -61,8 +61,9 @@ class CoMoments(EqualByBytes):
         return None
 
     @classmethod
-    def of_batch(cls, batch: Batch, names: Sequence[str]) -> CoMoments:
-        """The co-moments of a batch; a feature the batch has no numbers for leaves every instance out."""
+    def of_batch(cls, batch: Batch, features: Sequence[Feature]) -> CoMoments:
+        """The co-moments of the numeric features; one the batch has no numbers for leaves every instance out."""
+        names = [feature.name for feature in features if feature.type.is_numeric]
         columns = [batch.columns.get(name) for name in names]
         numbers = [column.values for column in columns if isinstance(column, NumericColumn)]
         if not numbers or len(numbers) < len(columns):

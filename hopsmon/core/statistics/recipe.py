@@ -9,8 +9,7 @@ import numpy as np
 
 from hopsmon.core.batch import Batch, Side
 from hopsmon.core.schema import Feature, FeatureType, ModelSchema
-from hopsmon.core.statistics.base import FeatureSummary, Statistic
-from hopsmon.core.statistics.comoments import CoMoments
+from hopsmon.core.statistics.base import FeatureSummary, ModelStatistic, Statistic
 from hopsmon.core.statistics.sample import CategorySample, NumericSample, Sample, sample_of
 from hopsmon.core.statistics.table import DEFAULT_STATISTICS
 
@@ -29,11 +28,13 @@ class Recipe:
     reference: Mapping[str, FeatureSummary] = field(default_factory=dict)
     statistics: frozenset[type[Statistic]] = DEFAULT_STATISTICS
     _by_type: Mapping[FeatureType, tuple[type[Statistic], ...]] = field(init=False, repr=False, compare=False)
+    _of_model: tuple[type[ModelStatistic], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ordered = sorted(self.statistics, key=lambda kind: kind.name)
         by_type = {kind: tuple(s for s in ordered if kind in s.feature_types) for kind in FeatureType}
         object.__setattr__(self, "_by_type", by_type)
+        object.__setattr__(self, "_of_model", tuple(kind for kind in ordered if issubclass(kind, ModelStatistic)))
 
     def summarise(self, batch: Batch) -> dict[str, FeatureSummary]:
         """The statistics of every column of the batch's side; a column the batch lacks counts as all null."""
@@ -41,10 +42,9 @@ class Recipe:
 
     def summarise_model(self, batch: Batch) -> dict[str, Statistic]:
         """The statistics of several features together, for requests; empty unless the recipe asks for them."""
-        if CoMoments not in self.statistics or batch.side is not Side.REQUEST:
+        if batch.side is not Side.REQUEST:
             return {}
-        names = [feature.name for feature in self.schema.features if feature.type.is_numeric]
-        return {CoMoments.name: CoMoments.of_batch(batch, names)}
+        return {kind.name: kind.of_batch(batch, self.schema.features) for kind in self._of_model}
 
     def _of_side(self, side: Side) -> tuple[Feature, ...]:
         return self.schema.features if side is Side.REQUEST else self.schema.predictions

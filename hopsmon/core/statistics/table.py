@@ -15,6 +15,7 @@ from hopsmon.core.statistics.extremes import Extremes
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.statistics.quantiles import Quantiles
+from hopsmon.core.statistics.values import Values
 from hopsmon.errors import ConfigError, UnknownNameError
 
 GROUP = "hopsmon.statistics"  # entry points of this group name further statistics
@@ -33,6 +34,7 @@ STATISTICS: Mapping[str, type[Statistic]] = {
     Categories.name: Categories,
     Distinct.name: Distinct,
     CoMoments.name: CoMoments,
+    Values.name: Values,
 }
 
 

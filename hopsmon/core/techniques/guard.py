@@ -11,7 +11,13 @@ from hopsmon.core.baseline import Baseline
 from hopsmon.core.batch import Batch
 from hopsmon.core.finding import Finding, Reason
 from hopsmon.core.statistics.summary import Summary
-from hopsmon.core.techniques.protocols import InstanceScores, InstanceTechnique, WindowTechnique
+from hopsmon.core.techniques.protocols import (
+    InstanceScores,
+    InstanceTechnique,
+    SequenceTechnique,
+    State,
+    WindowTechnique,
+)
 
 
 def run_window_technique(technique: WindowTechnique, window: Summary, baseline: Baseline) -> list[Finding]:
@@ -20,6 +26,17 @@ def run_window_technique(technique: WindowTechnique, window: Summary, baseline: 
         return [_checked(finding) for finding in technique.judge(window, baseline)]
     except Exception as error:  # noqa: BLE001 - techniques may be anybody's; the error is the result
         return [failed(technique.name, error)]
+
+
+def run_sequence_technique(
+    technique: SequenceTechnique, state: State | None, window: Summary, baseline: Baseline
+) -> tuple[list[Finding], State | None]:
+    """The technique's findings and its next state; where it raises, a finding that says so, and the state as it was."""
+    try:
+        findings, after = technique.advance(state, window, baseline)
+        return [_checked(finding) for finding in findings], after
+    except Exception as error:  # noqa: BLE001 - techniques may be anybody's; the error is the result
+        return [failed(technique.name, error)], state
 
 
 def run_instance_technique(technique: InstanceTechnique, batch: Batch, baseline: Baseline) -> InstanceScores:

@@ -26,6 +26,8 @@ class InstanceScores:
         contributions: for the features that drove it, their own scores, in the same unit: name -> one number an
             instance. Only read at flagged instances; a feature that drove none of them may be missing.
         error: why there are no scores, where the technique failed.
+        p_value: conformal p-values, one an instance: the share of the reference's own scores that are at least as
+            large (NaN where there is no score). None: the baseline has no sample to tell it from.
     """
 
     score: FloatArray
@@ -33,6 +35,7 @@ class InstanceScores:
     threshold: float
     contributions: Mapping[str, FloatArray]
     error: str | None = None
+    p_value: FloatArray | None = None
 
     @classmethod
     def failed(cls, instances: int, error: str) -> InstanceScores:

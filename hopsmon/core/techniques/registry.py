@@ -1,4 +1,4 @@
-"""Registry: techniques by name, built from configuration. Built-ins stand in tables, others come by entry points."""
+"""Registry: techniques by name, built from configuration. Families list the built-in ones, entry points the others."""
 
 from __future__ import annotations
 
@@ -8,31 +8,17 @@ from importlib.metadata import EntryPoint, entry_points
 from inspect import getdoc
 from typing import Any, TypeAlias
 
-from hopsmon.core.techniques.drift.chi2 import ChiSquare
-from hopsmon.core.techniques.drift.ks import KolmogorovSmirnov
-from hopsmon.core.techniques.drift.null_share import NullShare
-from hopsmon.core.techniques.drift.psi import PopulationStabilityIndex
-from hopsmon.core.techniques.outliers.range import Range
-from hopsmon.core.techniques.outliers.unseen_category import UnseenCategory
-from hopsmon.core.techniques.outliers.z_score import ZScore
+from hopsmon.core.techniques.drift import DRIFT
+from hopsmon.core.techniques.multivariate import MULTIVARIATE
+from hopsmon.core.techniques.outliers import OUTLIERS
 from hopsmon.core.techniques.protocols import Technique
+from hopsmon.core.techniques.sequence import SEQUENCE
 from hopsmon.errors import ConfigError, UnknownNameError
 
 GROUP = "hopsmon.techniques"  # entry points of this group name further techniques
 
-DRIFT: Mapping[str, type[Technique]] = {
-    "psi": PopulationStabilityIndex,
-    "ks": KolmogorovSmirnov,
-    "chi2": ChiSquare,
-    "null_share": NullShare,
-}
-OUTLIERS: Mapping[str, type[Technique]] = {
-    "range": Range,
-    "z_score": ZScore,
-    "unseen_category": UnseenCategory,
-}
 # Code shipped with --py-files has no package metadata, so the built-in ones stand here.
-BUILT_IN: Mapping[str, type[Technique]] = {**DRIFT, **OUTLIERS}
+BUILT_IN: Mapping[str, type[Technique]] = {**DRIFT, **MULTIVARIATE, **SEQUENCE, **OUTLIERS}
 DEFAULT_TECHNIQUES = ("psi", "ks", "chi2", "null_share", "range", "z_score", "unseen_category")
 
 Spec: TypeAlias = str | Mapping[str, Mapping[str, Any] | None]

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from hopsmon.core.batch import Batch, CategoryColumn, FloatArray, NumericColumn, Side
+from hopsmon.core.schema import Feature, FeatureType
 from hopsmon.core.statistics.comoments import CoMoments
 from hopsmon.errors import ConfigError
+
+NUMBERS = [Feature(name, FeatureType.NUMERIC) for name in ("a", "b")]
 
 
 def rows(count: int = 1000, mean: float = 0.0) -> FloatArray:
@@ -38,7 +41,7 @@ def test_a_feature_without_numbers_leaves_every_instance_out(column: CategoryCol
     zeros = np.zeros(2, np.int64)
     columns = {"a": NumericColumn(np.array([1.0, 2.0])), "b": column}
     batch = Batch(Side.REQUEST, zeros, zeros, zeros, {k: v for k, v in columns.items() if v is not None})
-    value = CoMoments.of_batch(batch, ["a", "b"])
+    value = CoMoments.of_batch(batch, NUMBERS)
     assert (value.count, value.skipped, value.covariance) == (0, 2, None)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from hopsmon.core.batch import INVALID_CODE, NULL_CODE, Batch, CategoryColumn, Column, NumericColumn, Side
+from hopsmon.core.schema import Feature, FeatureType
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
 from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.comoments import CoMoments
@@ -35,6 +36,8 @@ finite = st.one_of(
 numbers = st.one_of(finite, st.sampled_from([float("nan"), float("inf"), float("-inf")]))
 cells = st.one_of(numbers, st.sampled_from(["null", "invalid"]))
 codes = st.sampled_from([INVALID_CODE, NULL_CODE, *range(len(LABELS))])
+
+NUMBERS = [Feature(name, FeatureType.NUMERIC) for name in ("a", "b")]
 
 
 def numeric_column(values: list[float | str]) -> NumericColumn:
@@ -71,7 +74,7 @@ def _comoments(column: Column) -> CoMoments:
     values = np.where(np.abs(column.values) < 1e70, column.values, np.nan)
     nothing = np.zeros(len(values), np.int64)
     both = {"a": NumericColumn(values), "b": NumericColumn(np.sqrt(np.abs(values)))}
-    return CoMoments.of_batch(Batch(Side.REQUEST, nothing, nothing, nothing, both), ["a", "b"])
+    return CoMoments.of_batch(Batch(Side.REQUEST, nothing, nothing, nothing, both), NUMBERS)
 
 
 def total(parts: list[Statistic]) -> Statistic:

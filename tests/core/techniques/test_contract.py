@@ -13,9 +13,11 @@ from hopsmon.core.finding import Reason
 from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
 from hopsmon.core.statistics.base import FeatureSummary
 from hopsmon.core.statistics.summary import Summary
+from hopsmon.core.techniques.drift import DRIFT
 from hopsmon.core.techniques.guard import run_window_technique
+from hopsmon.core.techniques.outliers import OUTLIERS
 from hopsmon.core.techniques.protocols import InstanceTechnique, WindowTechnique
-from hopsmon.core.techniques.registry import BUILT_IN, DEFAULT_TECHNIQUES, DRIFT, OUTLIERS, build, describe
+from hopsmon.core.techniques.registry import BUILT_IN, DEFAULT_TECHNIQUES, build, describe
 from tests.core.techniques.cases import Columns, baseline_of, batch_of, window_of, window_technique
 
 RNG = np.random.default_rng(5)

@@ -1,0 +1,1 @@
+"""Root cause: which features, and which slices, a drift finding for the whole model comes from."""

@@ -1,0 +1,9 @@
+"""Sequence techniques: a monitor's windows one after another. The table below names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hopsmon.core.techniques.protocols import SequenceTechnique
+
+SEQUENCE: Mapping[str, type[SequenceTechnique]] = {}
