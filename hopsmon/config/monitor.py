@@ -14,7 +14,19 @@ from typing_extensions import Self
 from hopsmon.config.log import LogConfig
 from hopsmon.config.problems import ConfigProblems, problems_of
 from hopsmon.config.source import Source, parse_yaml
-from hopsmon.config.values import Duration, FeatureSpec, Kind, ModelConfig, Name, Place, Section, TechniqueSpec
+from hopsmon.config.values import (
+    CorrectionName,
+    Duration,
+    FeatureSpec,
+    Kind,
+    ModelConfig,
+    Name,
+    Place,
+    Section,
+    TechniqueSpec,
+    Weight,
+)
+from hopsmon.core.multiplicity import Correction
 from hopsmon.core.techniques.registry import DEFAULT_TECHNIQUES
 from hopsmon.core.window import WindowSpec
 from hopsmon.errors import ConfigError
@@ -116,6 +128,14 @@ class LimitsConfig(Section):
     shards: Annotated[int, Field(gt=0)] = 1
     """Over how many state keys the slices are spread. Default: 1; more only with thousands of slices."""
 
+    max_outliers: Annotated[int, Field(ge=0)] = 1_000
+    """Most outlier rows a window; the rest is counted in hopsmon_windows. Default: 1,000, more than anybody reads, and
+    few enough that a broken feature does not fill the store."""
+
+    technique_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+    """How long a technique of another package may take for one window, or for one batch of instances; then it is
+    suspended until the next start, and a finding says so. Default: 30 seconds."""
+
 
 class MonitorConfig(Section):
     """One monitor: a model, its inference log, a baseline, windows, techniques and a store."""
@@ -149,6 +169,15 @@ class MonitorConfig(Section):
     techniques: Techniques = DEFAULT_TECHNIQUES
     """Names, or {name: {parameter: value}}; `hopsmon techniques` lists them. Default: one proven test for each kind of
     feature and for single instances."""
+
+    correction: CorrectionName = Correction.BENJAMINI_HOCHBERG
+    """How each technique's p-values of one window are corrected for the number of features.
+    Default: benjamini_hochberg, which bounds the share of false findings; bonferroni allows fewer, none corrects
+    nothing."""
+
+    importances: dict[str, Weight] = Field(default_factory=dict)
+    """How much each feature matters to the model, {feature: weight}, in any unit: root causes are ranked by it as well.
+    Default: none."""
 
     store: StoreConfig = Field(default_factory=StoreConfig)
     """Where the results go. Default: the folder ./monitoring."""

@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     SerializerFunctionWrapHandler,
     ValidationInfo,
@@ -20,6 +21,7 @@ from pydantic import (
     model_serializer,
 )
 
+from hopsmon.core.multiplicity import Correction
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.techniques import registry
 from hopsmon.errors import ConfigError, UnknownNameError
@@ -143,6 +145,14 @@ def check_type(value: object) -> FeatureType:
         raise UnknownNameError("feature type", str(value), [kind.value for kind in FeatureType]) from wrong
 
 
+def check_correction(value: object) -> Correction:
+    """One of the corrections for many features, with the nearest one where it is not."""
+    try:
+        return Correction(str(value))
+    except ValueError as wrong:
+        raise UnknownNameError("correction", str(value), [kind.value for kind in Correction]) from wrong
+
+
 _TECHNIQUE_SCHEMA = {
     "anyOf": [
         {"type": "string"},
@@ -185,6 +195,12 @@ Place: TypeAlias = Annotated[str, AfterValidator(anchor), WithJsonSchema({"type"
 Kind: TypeAlias = Annotated[
     FeatureType, BeforeValidator(check_type), WithJsonSchema({"enum": [kind.value for kind in FeatureType]})
 ]
+CorrectionName: TypeAlias = Annotated[
+    Correction,
+    BeforeValidator(check_correction),
+    WithJsonSchema({"enum": [kind.value for kind in Correction]}),
+]
+Weight: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 TechniqueSpec: TypeAlias = Annotated[
     str | dict[str, dict[str, Any]], BeforeValidator(check_technique), WithJsonSchema(_TECHNIQUE_SCHEMA)
 ]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from hopsmon.core.baseline import Baseline
+from hopsmon.core.multiplicity import Correction
 from hopsmon.core.schema import ModelRef, ModelSchema
-from hopsmon.core.techniques.protocols import InstanceTechnique, Technique, WindowTechnique
+from hopsmon.core.techniques.protocols import InstanceTechnique, SequenceTechnique, Technique, WindowTechnique
 from hopsmon.core.window import WindowSpec
 from hopsmon.streaming.ports import LogSource, ResultStore
 
@@ -26,6 +27,10 @@ class MonitorPlan:
         min_instances: a window with fewer is written with status "insufficient" and judged all the same (each
             technique knows its own minimum).
         max_clock_ahead: an event further ahead of its arrival is rejected: one bad clock must not close windows.
+        correction: how each technique's p-values of one window are corrected for the number of features.
+        importances: how much each feature matters to the model, in any unit; root causes are ranked by it as well.
+        max_outliers: at most so many outlier rows a window; the rest is counted.
+        technique_seconds: how long a technique of another package may take for a window or a batch of instances.
     """
 
     name: str
@@ -41,6 +46,10 @@ class MonitorPlan:
     min_instances: int = 30
     max_clock_ahead: timedelta = timedelta(minutes=5)
     shards: int = 1
+    correction: Correction = Correction.BENJAMINI_HOCHBERG
+    importances: Mapping[str, float] = field(default_factory=dict)
+    max_outliers: int = 1_000
+    technique_seconds: float = 30.0
 
     @property
     def instance_techniques(self) -> tuple[InstanceTechnique, ...]:
@@ -51,6 +60,11 @@ class MonitorPlan:
     def window_techniques(self) -> tuple[WindowTechnique, ...]:
         """Those that compare a window with the baseline."""
         return tuple(t for t in self.techniques if isinstance(t, WindowTechnique))
+
+    @property
+    def sequence_techniques(self) -> tuple[SequenceTechnique, ...]:
+        """Those that follow the series of windows."""
+        return tuple(t for t in self.techniques if isinstance(t, SequenceTechnique))
 
 
 @dataclass(frozen=True, slots=True)

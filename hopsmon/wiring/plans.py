@@ -11,7 +11,6 @@ from hopsmon.config import ConfigProblems, MonitorConfig, Problem
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
 from hopsmon.core.techniques import registry
-from hopsmon.core.techniques.protocols import SequenceTechnique, Technique
 from hopsmon.errors import ConfigError
 from hopsmon.streaming.plan import MonitorPlan, QueryPlan
 from hopsmon.streaming.ports import LogSource
@@ -30,7 +29,6 @@ def monitor_plan(config: MonitorConfig) -> MonitorPlan:
         ConfigError: the baseline cannot be had, or features, slices and baseline do not fit together.
     """
     techniques = tuple(registry.build(spec) for spec in config.techniques)
-    _refuse_sequences(techniques)
     baseline = baseline_of(config)
     if baseline.model.name and baseline.model.name != config.model.name:
         _LOG.warning("monitor %s: its baseline was built for model '%s'", config.name, baseline.model.name)
@@ -48,31 +46,26 @@ def monitor_plan(config: MonitorConfig) -> MonitorPlan:
         min_instances=config.limits.min_instances,
         max_clock_ahead=config.limits.max_clock_ahead,
         shards=config.limits.shards,
+        correction=config.correction,
+        importances=config.importances,
+        max_outliers=config.limits.max_outliers,
+        technique_seconds=config.limits.technique_seconds,
     )
-
-
-def _refuse_sequences(techniques: Iterable[Technique]) -> None:
-    """Better refused than silently not run."""
-    names = [technique.name for technique in techniques if isinstance(technique, SequenceTechnique)]
-    if names:
-        raise ConfigError(
-            f"techniques: {', '.join(names)} follows the series of windows, which the engine does not run yet. "
-            "Leave it out; techniques on instances and windows run."
-        )
 
 
 def schema_of(config: MonitorConfig, baseline: Baseline) -> ModelSchema:
     """What the messages carry: as configured, else as the baseline says.
 
     Raises:
-        ConfigProblems: a feature the baseline does not know and that has no type here, one of another type, or a slice
-            that cannot be one.
+        ConfigProblems: a feature the baseline does not know and that has no type here, one of another type, a slice
+            that cannot be one, or the importance of a feature there is not.
     """
     known = baseline.schema
     problems: list[Problem] = []
     features = _features(config.features, "features", known.features, known.predictions, problems)
     predictions = _features(config.predictions, "predictions", known.predictions, known.features, problems)
     problems += _slice_problems(config.slices, features, predictions)
+    problems += _importance_problems(config.importances, features)
     if problems:
         raise ConfigProblems(f"monitor {config.name}", problems)
     return ModelSchema(features, predictions)
@@ -130,6 +123,14 @@ def _slice_problems(
         else:
             why = f"The model has no feature '{name}'."
         yield Problem(("slices", index), f"{why} Allowed: {', '.join(allowed) or 'none'}.{_nearest(name, allowed)}")
+
+
+def _importance_problems(importances: Iterable[str], features: Sequence[Feature]) -> Iterator[Problem]:
+    names = [feature.name for feature in features]
+    for name in importances:
+        if name not in names:
+            why = f"The model has no feature '{name}'. Known: {', '.join(names) or 'none'}.{_nearest(name, names)}"
+            yield Problem(("importances", name), why)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

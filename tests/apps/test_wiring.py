@@ -11,6 +11,7 @@ import pytest
 
 from hopsmon import wiring
 from hopsmon.config import ConfigProblems, MonitorConfig
+from hopsmon.core.multiplicity import Correction
 from hopsmon.core.schema import Feature, FeatureType, ModelRef
 from hopsmon.errors import ConfigError
 
@@ -21,8 +22,16 @@ def config(file: Path, **changes: Any) -> MonitorConfig:
 
 def test_a_plan_has_what_the_configuration_says(monitor_file: Path) -> None:
     plan = wiring.monitor_plan(
-        config(monitor_file, limits={"max_slices": 7}, techniques=["psi", {"ks": {"threshold": 0.15}}])
+        config(
+            monitor_file,
+            limits={"max_slices": 7, "max_outliers": 9, "technique_seconds": 1.5},
+            techniques=["psi", {"ks": {"threshold": 0.15}}],
+            correction="bonferroni",
+            importances={"temp": 0.7},
+        )
     )
+    assert (plan.correction, plan.importances) == (Correction.BONFERRONI, {"temp": 0.7})
+    assert (plan.max_outliers, plan.technique_seconds) == (9, 1.5)
     assert [technique.name for technique in plan.techniques] == ["psi", "ks"]
     assert plan.model == ModelRef("flight_delay", 1)
     assert plan.max_slices == 7
@@ -68,6 +77,8 @@ def test_the_order_of_features_is_the_configured_one(monitor_file: Path) -> None
         ),
         ({"slices": ["temp"]}, "'temp' is numeric, and slices need labels"),
         ({"slices": ["score"]}, "'score' is a prediction"),
+        ({"importances": {"tmep": 1}}, "importances.tmep: The model has no feature 'tmep'. Known: temp"),
+        ({"importances": {"tmep": 1}}, "Did you mean 'temp'?"),
     ],
 )
 def test_what_does_not_fit_the_baseline_is_refused(monitor_file: Path, changes: dict[str, Any], said: str) -> None:

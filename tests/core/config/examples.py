@@ -21,10 +21,12 @@ predictions: [score, {late: boolean}]
 window: {size: 15m, slide: 5m, lateness: 6s, close_idle_after: 500ms}
 slices: [zip]
 techniques: [psi, {ks: {threshold: 0.2}}, range]
+correction: bonferroni
+importances: {temp: 0.7, zip: 0.3}
 store: {path: results}
 query: shared
 trigger: 1s
-limits: {min_instances: 10, max_slices: 5, max_clock_ahead: 1h30m, shards: 2}
+limits: {min_instances: 10, max_slices: 5, max_clock_ahead: 1h30m, shards: 2, max_outliers: 50, technique_seconds: 2.5}
 """
 LEAST = """
 name: least

@@ -26,6 +26,7 @@ from hopsmon.config import (
     format_duration,
     parse_duration,
 )
+from hopsmon.core.multiplicity import Correction
 from hopsmon.core.window import WindowSpec
 from tests.core.config.examples import FULL, LEAST
 from tests.goldens import assert_golden
@@ -54,7 +55,14 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "close_idle_after": timedelta(seconds=30),
     },
     StoreConfig: {"path": "./monitoring"},
-    LimitsConfig: {"min_instances": 30, "max_slices": 100, "max_clock_ahead": timedelta(minutes=5), "shards": 1},
+    LimitsConfig: {
+        "min_instances": 30,
+        "max_slices": 100,
+        "max_clock_ahead": timedelta(minutes=5),
+        "shards": 1,
+        "max_outliers": 1_000,
+        "technique_seconds": 30.0,
+    },
     MonitorConfig: {
         "name": REQUIRED,
         "model": REQUIRED,
@@ -65,6 +73,8 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "window": WindowConfig(),
         "slices": (),
         "techniques": ("psi", "ks", "chi2", "null_share", "range", "z_score", "unseen_category"),
+        "correction": Correction.BENJAMINI_HOCHBERG,
+        "importances": {},
         "store": StoreConfig(),
         "query": None,
         "trigger": timedelta(0),

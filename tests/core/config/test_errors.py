@@ -58,6 +58,22 @@ def test_window_sizes_that_are_none(text: str, said: str) -> None:
         MonitorConfig.from_mapping({**base, "window": {"size": text}})
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"correction": "bonferoni"}, "correction: Unknown correction 'bonferoni'.*Did you mean 'bonferroni'"),
+        ({"importances": {"temp": -1}}, "importances.temp: Should be greater than or equal to 0"),
+        ({"importances": {"temp": float("nan")}}, "importances.temp: Should be a finite number"),
+        ({"limits": {"max_outliers": -1}}, "limits.max_outliers: Should be greater than or equal to 0"),
+        ({"limits": {"technique_seconds": 0}}, "limits.technique_seconds: Should be greater than 0"),
+    ],
+)
+def test_settings_of_judging_that_are_none(changes: dict[str, object], said: str) -> None:
+    base = {"name": "x", "model": {"name": "m"}, "log": {"files": {"path": "e"}}, "baseline": {"file": "b"}}
+    with pytest.raises(ConfigProblems, match=said):
+        MonitorConfig.from_mapping({**base, **changes})
+
+
 @pytest.mark.parametrize("name", ["", "../x", "_monitors", "a/b", "a b", "x" * 101, ".hidden", "a\n"])
 def test_names_that_could_not_be_a_folder(name: str) -> None:
     base = {"model": {"name": "m"}, "log": {"files": {"path": "e"}}, "baseline": {"file": "b"}}
