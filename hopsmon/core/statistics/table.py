@@ -15,6 +15,7 @@ from hopsmon.core.statistics.extremes import Extremes
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.statistics.quantiles import Quantiles
+from hopsmon.core.statistics.reservoir import Reservoir
 from hopsmon.core.statistics.values import Values
 from hopsmon.errors import ConfigError, UnknownNameError
 
@@ -23,6 +24,8 @@ GROUP = "hopsmon.statistics"  # entry points of this group name further statisti
 DEFAULT_STATISTICS: frozenset[type[Statistic]] = frozenset(
     {Counts, Moments, Extremes, Histogram, Quantiles, Categories, Distinct}
 )
+# A baseline also keeps some of its rows: outliers get p-values from them, and models are fitted on them.
+BASELINE_STATISTICS = DEFAULT_STATISTICS | {Reservoir}
 
 # By stored name. Code shipped with --py-files has no package metadata, so the built-in ones stand here.
 STATISTICS: Mapping[str, type[Statistic]] = {
@@ -35,6 +38,7 @@ STATISTICS: Mapping[str, type[Statistic]] = {
     Distinct.name: Distinct,
     CoMoments.name: CoMoments,
     Values.name: Values,
+    Reservoir.name: Reservoir,
 }
 
 

@@ -7,11 +7,13 @@ Files are only ever added, never rewritten: `python -m tests.core.statistics.tes
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from hopsmon.core.batch import Batch, CategoryColumn, Column, NumericColumn, Side
@@ -26,8 +28,10 @@ from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.statistics.quantiles import Quantiles
 from hopsmon.core.statistics.recipe import Recipe
+from hopsmon.core.statistics.reservoir import Reservoir
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.statistics.table import DEFAULT_STATISTICS, STATISTICS
+from hopsmon.core.statistics.values import Values
 from hopsmon.errors import ConfigError
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "statistics" / "v1"
@@ -48,6 +52,12 @@ SAMPLES: dict[str, Statistic | Summary] = {
     "distinct_nibbles": Distinct.of_sorted(np.arange(5_000.0)),
     "distinct_dense": Distinct(np.r_[np.full(1023, 2, np.uint8), np.uint8(40)]),
     "comoments": CoMoments.of_rows(np.array([[1.0, 2.0], [2.0, 4.0], [np.nan, 1.0]]), ["a", "b"]),
+    "values": Values(np.array([-1e300, -0.5, 0.1, 0.1, 1e9])),
+    "reservoir": Reservoir(
+        pa.table({"delay": [0.5, math.nan, math.inf], "origin": pa.array(["JFK", None, "日本"])}),
+        np.array([7, 2**63, 2**64 - 1], np.uint64),
+        count=10_000,
+    ),
 }
 
 
@@ -100,6 +110,8 @@ PLAIN: dict[str, Callable[[Any], Any]] = {
         round(value.estimate, 3),
     ],
     "comoments": lambda value: [list(value.names), value.count, value.skipped, value.means.tolist(), value.m2.tolist()],
+    "values": lambda value: value.ascending.tolist(),
+    "reservoir": lambda value: [str(value.rows.to_pydict()), value.priorities.tolist(), value.count],
 }
 
 

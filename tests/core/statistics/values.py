@@ -15,6 +15,7 @@ from hopsmon.core.statistics.comoments import CoMoments
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.statistics.quantiles import Quantiles
+from hopsmon.core.statistics.reservoir import Reservoir
 from hopsmon.core.statistics.sample import sample_of
 from hopsmon.core.statistics.table import STATISTICS
 
@@ -38,6 +39,7 @@ cells = st.one_of(numbers, st.sampled_from(["null", "invalid"]))
 codes = st.sampled_from([INVALID_CODE, NULL_CODE, *range(len(LABELS))])
 
 NUMBERS = [Feature(name, FeatureType.NUMERIC) for name in ("a", "b")]
+MODEL_STATISTICS = ("comoments", "reservoir")
 
 
 def numeric_column(values: list[float | str]) -> NumericColumn:
@@ -55,15 +57,17 @@ def category_column(values: list[int]) -> CategoryColumn:
 
 def columns_for(name: str) -> st.SearchStrategy[Column]:
     """Columns that the statistic of that name makes sense for."""
-    if any(kind.is_numeric for kind in STATISTICS[name].feature_types) or name == "comoments":
+    if any(kind.is_numeric for kind in STATISTICS[name].feature_types) or name in MODEL_STATISTICS:
         return st.lists(cells, max_size=30).map(numeric_column)
     return st.lists(codes, max_size=30).map(category_column)
 
 
 def statistic_of(name: str, column: Column) -> Statistic:
-    """The statistic of one column; co-moments are those of the column and its square root."""
+    """The statistic of one column; co-moments are those of the column and its square root, a reservoir has its sign."""
     if name == "comoments":
         return _comoments(column)
+    if name == "reservoir":
+        return _reservoir(column)
     value = STATISTICS[name].of(sample_of(column), REFERENCE)
     assert value is not None
     return value
@@ -75,6 +79,14 @@ def _comoments(column: Column) -> CoMoments:
     nothing = np.zeros(len(values), np.int64)
     both = {"a": NumericColumn(values), "b": NumericColumn(np.sqrt(np.abs(values)))}
     return CoMoments.of_batch(Batch(Side.REQUEST, nothing, nothing, nothing, both), NUMBERS)
+
+
+def _reservoir(column: Column) -> Reservoir:
+    assert isinstance(column, NumericColumn)
+    nothing = np.zeros(len(column), np.int64)
+    signs = CategoryColumn(np.where(np.isnan(column.values), NULL_CODE, column.values > 0).astype(np.int32), ("-", "+"))
+    batch = Batch(Side.REQUEST, nothing, nothing, nothing, {"a": column, "c": signs})
+    return Reservoir.of_batch(batch, [*NUMBERS, Feature("c", FeatureType.CATEGORICAL)])
 
 
 def total(parts: list[Statistic]) -> Statistic:
@@ -94,7 +106,14 @@ def same(a: Statistic, b: Statistic, scale: float) -> bool:
         spread = np.sqrt(np.diag(a.m2))
         near = np.abs(a.m2 - b.m2) <= 1e-9 * (np.outer(spread, spread) + np.abs(a.m2)) + 1e-300
         return (a.count, a.skipped) == (b.count, b.skipped) and all(close) and bool(near.all())
+    if isinstance(a, Reservoir) and isinstance(b, Reservoir):  # equal rows are told apart within their part only
+        return a.count == b.count and _rows(a) == _rows(b)
     return a == b
+
+
+def _rows(sample: Reservoir) -> list[str]:
+    """The rows in an order of their own."""
+    return sorted(repr(list(row.values())) for row in sample.rows.to_pylist())
 
 
 def _near(a: float, b: float, scale: float) -> bool:
