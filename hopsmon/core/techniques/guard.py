@@ -66,6 +66,11 @@ def run_instance_technique(technique: InstanceTechnique, batch: Batch, baseline:
         return InstanceScores.failed(len(batch), text_of(error))
 
 
+def is_ours(technique: object) -> bool:
+    """Whether a technique comes with hopsmon; what wraps one of others says so in its own `__module__`."""
+    return technique.__module__.startswith("hopsmon.")
+
+
 def failed(technique: str, error: Exception) -> Finding:
     """What is known about a technique that raised."""
     return Finding.not_computable(technique, None, Reason.FAILED, error=text_of(error))
@@ -93,7 +98,7 @@ def _checked(
     """The findings, each sound or with the reason `failed`; one a feature."""
     known = {None, *(feature.name for feature in baseline.schema.all), *window.features}
     # Our own techniques' details are plain by their tests; looking at all of them would cost more than judging.
-    ours = type(technique).__module__.startswith("hopsmon.")
+    ours = is_ours(technique)
     sound: dict[str | None, Finding] = {}
     for finding in findings:
         problem = _problem(finding, technique.name, known, sound.keys())
