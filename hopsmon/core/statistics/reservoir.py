@@ -208,12 +208,13 @@ def _array(column: Column) -> pa.Array:
 
 
 def _number(text: str) -> np.uint64:
-    return np.uint64(int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little"))
+    number: np.uint64 = np.frombuffer(blake2b(text.encode(), digest_size=8).digest(), "<u8")[0]
+    return number
 
 
 def _mixed(numbers: HashArray) -> HashArray:
     """Numbers that look random (splitmix64; Steele, Lea & Flood, OOPSLA 2014)."""
-    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
+    mixed: HashArray = numbers + np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(30)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     mixed ^= mixed >> np.uint64(27)
