@@ -139,7 +139,7 @@ class Limits:
     alpha: float
 
     def finding(
-        self, technique: str, feature: str, score: float, p_value: float, n: int, details: Mapping[str, Any]
+        self, technique: str, feature: str | None, score: float, p_value: float, n: int, details: Mapping[str, Any]
     ) -> Finding:
         """The verdict: drift where the score matters AND chance does not explain it."""
         drift = score >= self.threshold and p_value < self.alpha
