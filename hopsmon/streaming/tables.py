@@ -33,6 +33,7 @@ class TableSpec:
         key: the columns that name a row; a second write of the same key replaces the first.
         event_time: the column that orders rows in time.
         columns: name, type and meaning of every column, in order.
+        moves: whether a row's event time changes when the row is written again.
     """
 
     name: str
@@ -40,6 +41,7 @@ class TableSpec:
     key: tuple[str, ...]
     event_time: str
     columns: tuple[tuple[str, pa.DataType, str], ...]
+    moves: bool = False
 
     @property
     def schema(self) -> pa.Schema:
@@ -77,6 +79,16 @@ WINDOWS = TableSpec(
         ("closed_at", TIME, "wall clock when the window was judged"),
         ("status", pa.string(), "ok, insufficient (too few instances to judge) or partial (only late rows seen)"),
         ("revision", pa.int32(), "0 when first written; one more each time late rows were added to `late`"),
+        (
+            "outliers",
+            pa.int64(),
+            "flagged (instance, technique) pairs, all of them; null in slices, and in rows of hopsmon 0.1",
+        ),
+        (
+            "outliers_left_out",
+            pa.int64(),
+            "how many of those hopsmon_outliers does not hold, as the window had more than limits.max_outliers",
+        ),
     ),
 )
 
@@ -177,6 +189,23 @@ REJECTS = TableSpec(
     ),
 )
 
+STATES = TableSpec(
+    "hopsmon_states",
+    "one row per slice, sequence technique and slot: the states after the newest windows, to go on from",
+    (*_KEY, "technique", "slot"),
+    "window_end",
+    (
+        *_WHO,
+        ("technique", pa.string(), "registered name of the technique"),
+        ("slot", pa.int32(), "0 or 1: each micro-batch replaces the older of two, so that it can be done again"),
+        *_WINDOW,
+        ("baseline_id", pa.string(), "content hash of the baseline compared with; with another one it starts afresh"),
+        ("settings", pa.string(), "hash of the technique's parameters and the window's size, likewise"),
+        ("state", pa.binary(), "what the technique keeps after that window"),
+    ),
+    moves=True,
+)
+
 ALERTS = TableSpec(
     "hopsmon_alerts",
     "one row per alert and state change",
@@ -196,4 +225,6 @@ ALERTS = TableSpec(
     ),
 )
 
-TABLES: dict[str, TableSpec] = {spec.name: spec for spec in (WINDOWS, STATISTICS, DRIFT, OUTLIERS, REJECTS, ALERTS)}
+TABLES: dict[str, TableSpec] = {
+    spec.name: spec for spec in (WINDOWS, STATISTICS, DRIFT, OUTLIERS, REJECTS, STATES, ALERTS)
+}

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hopsmon.adapters.local.store import LocalStore
 from hopsmon.errors import OutsideError, UnknownNameError
 from hopsmon.streaming.ports import ResultStore
-from hopsmon.streaming.tables import ALERTS, OUTLIERS, REJECTS, STATISTICS, TABLES, WINDOWS
+from hopsmon.streaming.tables import ALERTS, OUTLIERS, REJECTS, STATES, STATISTICS, TABLES, WINDOWS
 
 HERE = str(Path(__file__).parent)
 DAY = dt.timedelta(days=1)
@@ -400,3 +401,91 @@ def test_rejects_of_a_closed_window_are_added_to_it(store):
 
     (row,) = store.read("hopsmon_windows").to_pylist()
     assert (row["rejected"], row["late"], row["revision"]) == (4, 2, 1)
+
+
+OLDER = ("outliers", "outliers_left_out")  # columns that tables of hopsmon 0.1 do not have
+
+
+@pytest.fixture
+def older_store(store):
+    """A store in which version 0.1 has written a window."""
+    schema = pa.schema([field for field in WINDOWS.schema if field.name not in OLDER])
+    place = store.path / "hopsmon_windows"
+    place.mkdir(parents=True)
+    DeltaTable.create(str(place), schema, partition_by=["monitor"])
+    write_deltalake(str(place), WINDOWS.table([window(1)]).select(schema.names).cast(schema), mode="append")
+    return store
+
+
+def outliers(store):
+    """(outliers, outliers_left_out, late) by day."""
+    return {
+        (row["window_start"] - START).days: (row["outliers"], row["outliers_left_out"], row["late"])
+        for row in store.read("hopsmon_windows").to_pylist()
+    }
+
+
+def test_a_store_of_an_earlier_version_goes_on(older_store):
+    assert outliers(older_store) == {1: (None, None, 0)}
+    put_windows(older_store, [{**window(2), "outliers": 7, "outliers_left_out": 2}, late_only(1, 3)], 0)
+    put_windows(older_store, [{**late_only(2, 4), "outliers": 1, "outliers_left_out": 1}], 1)
+    put_windows(older_store, [window(1, requests=9)], 0, app="after a reset")
+
+    assert outliers(older_store) == {1: (None, None, 0), 2: (8, 3, 4)}
+    assert days(older_store)[1][0] == 9
+    assert older_store.read("hopsmon_windows").schema.equals(WINDOWS.schema, check_metadata=True)
+
+
+def test_a_row_of_an_earlier_version_can_be_replaced_by_a_full_one(older_store):
+    put_windows(older_store, [{**window(1), "outliers": 5, "outliers_left_out": 0}], 0)
+    assert outliers(older_store) == {1: (5, 0, 0)}
+
+
+def test_two_writers_may_find_an_older_table_at_once(older_store):
+    other = LocalStore(older_store.path)
+    other.read("hopsmon_windows")
+    put_windows(older_store, [window(2)], 0)
+    put_windows(other, [window(3)], 0, app="other")
+    assert sorted(days(older_store)) == [1, 2, 3]
+
+
+def test_late_outliers_in_one_batch_with_their_window_are_added(store):
+    late = {**late_only(1, 1), "outliers": 2, "outliers_left_out": 1}
+    put_windows(store, [late, {**window(1), "outliers": 3, "outliers_left_out": 0}, late_only(1, 1)], 0)
+    assert outliers(store)[1] == (None, None, 2)  # one of the three did not say: then the sum is not known
+    put_windows(store, [late, {**window(2), "outliers": 3, "outliers_left_out": 0}, {**late, **at(2)}], 1)
+    assert outliers(store)[2] == (5, 1, 1)
+
+
+def at(day):
+    return {"window_start": START + day * DAY, "window_end": START + (day + 1) * DAY}
+
+
+def state(day, slot, value, technique="cusum"):
+    row = {**window(day), "technique": technique, "slot": slot, "baseline_id": "b", "settings": "s", "state": value}
+    return {name: row[name] for name in STATES.schema.names}
+
+
+def states(store):
+    return {(row["technique"], row["slot"]): row["state"] for row in store.read("hopsmon_states").to_pylist()}
+
+
+def put_states(store, rows, batch, app="app"):
+    store.write({"hopsmon_states": STATES.table(rows)}, app, batch)
+
+
+def test_states_keep_two_slots_however_far_apart_their_windows_are(store):
+    put_states(store, [state(1, 0, b"one"), state(1, 0, b"other", "adwin")], 0)
+    put_states(store, [state(2, 1, b"two")], 1)
+    put_states(store, [state(400, 0, b"three")], 2)
+    assert states(store) == {("cusum", 0): b"three", ("cusum", 1): b"two", ("adwin", 0): b"other"}
+
+
+def test_a_replay_of_fewer_windows_puts_its_own_state(store):
+    """At the log's end windows closed by the wall clock; the replay begins without it and closes fewer."""
+    put_states(store, [state(1, 0, b"one")], 0)
+    put_states(store, [state(4, 1, b"four")], 1)
+    put_states(store, [state(2, 1, b"two")], 1)
+    assert states(store) == {("cusum", 0): b"one", ("cusum", 1): b"two"}
+    put_states(store, [state(1, 0, b"older")], 0)
+    assert states(store)["cusum", 0] == b"one"

@@ -10,6 +10,7 @@ from deltalake import CommitProperties, DeltaTable
 
 from hopsmon.streaming.tables import WINDOWS, TableSpec
 
+ADDED_UP = ("late", "rejected", "outliers", "outliers_left_out")  # what late rows add to their window's row
 LATE_ONLY = -1  # the revision of a row that only brings late counts for a window written before
 
 
@@ -27,7 +28,7 @@ def merge(delta: DeltaTable, spec: TableSpec, rows: pa.Table, commit: CommitProp
     columns = {_quoted(name): f"source.{_quoted(name)}" for name in names}
     if spec is WINDOWS:
         late = {
-            **{name: f"target.{name} + source.{name}" for name in ("late", "rejected")},
+            **{name: f"target.{name} + source.{name}" for name in ADDED_UP},
             "revision": "target.revision + 1",
         }
         merger = merger.when_matched_update(late, predicate=f"source.revision = {LATE_ONLY}")
@@ -67,7 +68,7 @@ def _same_row(spec: TableSpec, rows: pa.Table) -> str:
     when = "window_start" if "window_start" in spec.key else spec.event_time
     span = pc.min_max(rows.column(when)).as_py()
     conditions = [f"target.monitor IN ({monitors})"]
-    if span["min"] is not None and not rows.column(when).null_count:
+    if not spec.moves and span["min"] is not None and not rows.column(when).null_count:
         conditions.append(f"target.{when} >= {_time(span['min'])} AND target.{when} <= {_time(span['max'])}")
     conditions += [f"target.{_quoted(name)} = source.{_quoted(name)}" for name in spec.key]
     return " AND ".join(conditions)
@@ -80,8 +81,8 @@ def _one_a_window(rows: pa.Table) -> pa.Table:
         key = tuple(row[name] for name in WINDOWS.key)
         if row["revision"] == LATE_ONLY and key in kept:
             before = kept[key]
-            before["late"] += row["late"]
-            before["rejected"] += row["rejected"]
+            for name in ADDED_UP:
+                before[name] = None if before[name] is None or row[name] is None else before[name] + row[name]
             before["revision"] += before["revision"] != LATE_ONLY
         else:
             kept[key] = row

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from hopsmon.adapters.local import merging
 from hopsmon.errors import OutsideError, TransientError, UnknownNameError
-from hopsmon.streaming.tables import TABLES, TableSpec
+from hopsmon.streaming.tables import STATES, TABLES, TableSpec
 
 _APPENDS, _REPLACES = 0, 1  # what a monitor's rows of one writer do, as the version of a mark in the log
 _LOG = logging.getLogger(__name__)
@@ -125,11 +125,14 @@ class LocalStore:
 
     def _commit(self, spec: TableSpec, rows: pa.Table, app_id: str, batch_id: int) -> None:
         delta = self._current(spec) or self._create(spec)
+        _add_missing_columns(delta, spec)
         writer = f"{app_id}:{spec.name}"
         done = delta.transaction_version(writer)
         if done is not None and done >= batch_id:
             _LOG.info("%s has micro-batch %d of %s already", spec.name, batch_id, app_id)
-            if done == batch_id and spec.name not in APPENDED:
+            if done == batch_id and spec is STATES:
+                merging.merge(delta, spec, rows, CommitProperties())  # of fewer windows perhaps: see below
+            elif done == batch_id and spec.name not in APPENDED:
                 # A replay in another mode (once, then continuous) may close more windows than the first attempt did.
                 # Rows that are there stay; counts of late rows must not be added twice.
                 merging.merge_again(delta, spec, rows)
@@ -202,6 +205,14 @@ class LocalStore:
                 f"Cannot use the table in {self.path / table}: {error}. Is there room on the disk, may this user write "
                 "there, and did hopsmon make that folder?"
             ) from error
+
+
+def _add_missing_columns(delta: DeltaTable, spec: TableSpec) -> None:
+    """A table that an earlier version made gets the columns it lacks; they are null in the rows that are there."""
+    there = {field.name for field in delta.schema().fields}
+    missing = [field for field in spec.schema if field.name not in there]
+    if missing:
+        delta.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
 
 
 def _replaces(delta: DeltaTable, rows: pa.Table, writer: str, transactions: list[Transaction]) -> bool:
