@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import orjson
 
-from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
-from hopsmon.core.season import Season
+from hopsmon.core import baseline_json as form
+from hopsmon.core.schema import FeatureType, ModelRef, ModelSchema
+from hopsmon.core.season import Season, spread
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
-from hopsmon.core.statistics.categories import Categories
-from hopsmon.core.statistics.counts import Counts
-from hopsmon.core.statistics.extremes import Extremes
-from hopsmon.core.statistics.histogram import Histogram
-from hopsmon.core.statistics.moments import Moments
-from hopsmon.core.statistics.quantiles import Quantiles
+from hopsmon.core.statistics.reservoir import Reservoir
 from hopsmon.core.statistics.summary import Summary
-from hopsmon.core.statistics.table import statistic as statistic_named
 from hopsmon.errors import ConfigError
 
-FORMAT = "hopsmon.baseline"
-VERSION = 1
-_ID_LENGTH = 16  # hex digits: 64 bits, enough to tell the baselines of an organisation apart
-_ID_DIGITS = 9  # moments come out the same to rounding only; the tests hold them to 1e-9
-_PERCENTS = (1, 5, 10, 25, 50, 75, 90, 95, 99)
-_MOST_LABELS_SHOWN = 20
+_LEAST_OF_A_PHASE = 2  # with one window a phase that window would be compared with itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +32,7 @@ class Provenance:
         source: what was read, in the words of whoever read it, e.g. "train.parquet".
         created_at: when it was built, with time zone; the caller passes it in, the core has no clock.
         hopsmon_version: version of the package that built it.
+        notes: what somebody who reads its figures should know, one sentence each, e.g. windows that were left out.
 
     Raises:
         ConfigError: `created_at` has no time zone.
@@ -50,6 +41,7 @@ class Provenance:
     source: str = ""
     created_at: datetime | None = None
     hopsmon_version: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.created_at is not None and self.created_at.tzinfo is None:
@@ -69,7 +61,7 @@ class ReferenceWindow:
     summary: Summary
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Baseline:
     """Reference summaries of one model version.
 
@@ -99,7 +91,7 @@ class Baseline:
         """What a window that starts at this time (µs) is compared with.
 
         The baseline itself without a season (or without a time); else the baseline of the same phase: the sum of the
-        reference windows of that hour or weekday. A phase without any window gets the whole.
+        reference windows of that hour or weekday. A phase with fewer than two windows gets the whole.
         """
         if self.season is Season.NONE or start is None:
             return self
@@ -108,34 +100,76 @@ class Baseline:
     @cached_property
     def _phases(self) -> Mapping[int, Baseline]:
         """The baseline of each phase that the reference data has."""
+        return {phase: self._of_windows(windows, _sum(windows)) for phase, windows in self._by_phase.items()}
+
+    @cached_property
+    def _by_phase(self) -> Mapping[int, list[ReferenceWindow]]:
+        """The windows of each phase that has enough of them."""
         by_phase: dict[int, list[ReferenceWindow]] = {}
         for window in self.windows:
             by_phase.setdefault(self.season.phase(window.start), []).append(window)
-        return {phase: self._of_windows(windows) for phase, windows in by_phase.items()}
+        return {phase: windows for phase, windows in by_phase.items() if len(windows) >= _LEAST_OF_A_PHASE}
 
-    def _of_windows(self, windows: list[ReferenceWindow]) -> Baseline:
-        """The same baseline, made of some of its windows only."""
-        total = sum((window.summary for window in windows), Summary())
+    def _of_windows(self, windows: Sequence[ReferenceWindow], total: Summary) -> Baseline:
+        """The same baseline, made of some of its windows only; `total` is their sum."""
         rows = max(total.instances, total.predictions)
         return replace(self, features=total.features, rows=rows, windows=tuple(windows), season=Season.NONE)
 
+    def own_windows(self, most: int) -> Iterator[tuple[ReferenceWindow, Baseline]]:
+        """Reference windows, at most so many, each beside what it would be compared with had it come later.
+
+        That is its phase's baseline without the window itself: of a phase with few windows each is a good part, and
+        would look closer to it than a new window can. Without a season it is the whole.
+        """
+        picked = set(spread(len(self.windows), most))
+        chosen = [window for number, window in enumerate(self.windows) if number in picked]
+        if self.season is Season.NONE:
+            yield from ((window, self) for window in chosen)
+            return
+        for window in chosen:
+            yield window, self._without.get(window.start, self)
+
+    @cached_property
+    def _without(self) -> Mapping[int, Baseline]:
+        """By start of each window, the baseline of its phase without it."""
+        found: dict[int, Baseline] = {}
+        for windows in self._by_phase.values():
+            summaries = [window.summary for window in windows]
+            before = list(accumulate(summaries, initial=Summary()))
+            after = list(accumulate(reversed(summaries), initial=Summary()))[::-1]
+            for number, window in enumerate(windows):
+                others = (*windows[:number], *windows[number + 1 :])
+                found[window.start] = self._of_windows(others, before[number] + after[number + 1])
+        return found
+
+    def without_windows(self) -> Baseline:
+        """The same reference data, with nothing about how its windows vary; another id, as verdicts differ."""
+        return replace(self, windows=(), window_micros=None, season=Season.NONE)
+
+    def for_workers(self) -> Baseline:
+        """The baseline as tasks need it: the same id, but without the windows, which only verdicts rest on."""
+        light = self.without_windows()
+        vars(light)["id"] = self.id
+        return light
+
     @cached_property
     def id(self) -> str:
-        """Hash of all that verdicts rest on: types, statistics and rows.
+        """Hash of all that verdicts rest on: types, statistics, rows, own windows and season.
 
-        The same for any order of columns and any cutting of the data into chunks. The model, the provenance,
-        the order of the features and the joint statistics (which follow from the same data) are not in it.
+        The same for any order of columns and any cutting of the data into chunks. The model, the provenance and
+        the order of the features are not in it; of the joint statistics only the reservoir, as the others follow
+        from the same data.
         """
-        return self._digest({name: _forms(summary.statistics) for name, summary in self.features.items()})
+        forms = {name: form.forms_of(summary.statistics) for name, summary in self.features.items()}
+        return self._digest(forms, form.digest_of_windows(_pairs(self.windows)) if self.windows else None)
 
-    def _digest(self, forms: Mapping[str, Mapping[str, bytes]]) -> str:
-        """The id, from the binary forms of the statistics by feature and name."""
-        content = hashlib.sha256(f"{FORMAT}/{VERSION}\n{self.rows}\n".encode())
-        for name in sorted(self._types.keys() | self.features.keys()):
-            content.update(orjson.dumps([name, self._types.get(name)]))
-            for part, form in _stable(self.features.get(name, FeatureSummary()), forms.get(name, {})):
-                content.update(orjson.dumps([part, len(form)]) + form)
-        return content.hexdigest()[:_ID_LENGTH]
+    def _digest(self, forms: Mapping[str, form.Forms], windows: str | None) -> str:
+        """The id, from the binary forms of the statistics by feature and name, and the hash of the windows."""
+        more: list[str | bytes] = [] if windows is None else [f"{self.window_micros} {self.season} {windows}"]
+        reservoir = self.joint.get(Reservoir.name)
+        if isinstance(reservoir, Reservoir):
+            more.append(reservoir.priorities.tobytes())  # which rows were picked; whatever order their columns have
+        return form.digest(self.rows, self._types, self.features, forms, more)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Baseline) and self._key == other._key
@@ -159,22 +193,33 @@ class Baseline:
     def _types(self) -> Mapping[str, FeatureType]:
         return {feature.name: feature.type for feature in self.schema.all}
 
+    def __repr__(self) -> str:
+        size = timedelta(microseconds=self.window_micros or 0)
+        season = "" if self.season is Season.NONE else f", {self.season}"
+        windows = f", {len(self.windows):,} windows of {size}{season}" if self.windows else ""
+        return f"Baseline({self.id}, {self.rows:,} rows, {len(self.schema.all)} features and predictions{windows})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle takes: not what was worked out from the rest, which may be large."""
+        kept = {one.name for one in fields(self)} | {"id"}
+        return {name: value for name, value in vars(self).items() if name in kept}
+
     def to_json(self) -> str:
         """All of it as JSON: statistics in their binary form (base64), and beside each feature numbers to read."""
         content = {
-            "format": FORMAT,
-            "version": VERSION,
+            "format": form.FORMAT,
+            "version": form.VERSION,
             "id": self.id,
             "model": {"name": self.model.name, "version": self.model.version},
             "provenance": _provenance_out(self.provenance),
             "rows": self.rows,
-            "schema": {
-                "features": [{"name": f.name, "type": f.type} for f in self.schema.features],
-                "predictions": [{"name": f.name, "type": f.type} for f in self.schema.predictions],
-            },
-            "features": {name: _feature_out(summary) for name, summary in self.features.items()},
-            "joint": _statistics_out(self.joint),
+            "schema": form.schema_out(self.schema),
+            "features": {name: form.feature_out(summary) for name, summary in self.features.items()},
+            "joint": form.statistics_out(self.joint),
         }
+        if self.windows:
+            cut = {"micros": self.window_micros, "season": self.season}
+            content["windows"] = {**cut, **form.windows_out(_pairs(self.windows))}
         return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
 
     @classmethod
@@ -184,14 +229,16 @@ class Baseline:
         Raises:
             ConfigError: not a baseline, written by a newer hopsmon, or changed since it was written.
         """
-        content = _content(text)
+        content = form.content_of(text)
         try:
             baseline = _baseline_in(content)
-        except (KeyError, TypeError, AttributeError, binascii.Error, ValueError) as error:
+            forms = {name: form.blobs_of(of["statistics"]) for name, of in content["features"].items()}
+            windows = content["windows"]["digest"] if "windows" in content else None
+        except (KeyError, TypeError, AttributeError, binascii.Error, zlib.error, ValueError) as error:
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(f"The baseline is damaged ({error!r}). Build it again.") from error
-        found = baseline._digest({name: _blobs(of["statistics"]) for name, of in content["features"].items()})
+        found = baseline._digest(forms, windows)
         if found != content.get("id"):
             raise ConfigError(
                 f"The baseline's content has id {found}, but the file says {content.get('id')!r}: it was"
@@ -202,106 +249,47 @@ class Baseline:
         return baseline
 
 
-def _forms(statistics: Mapping[str, Statistic]) -> dict[str, bytes]:
-    return {name: statistics[name].to_bytes() for name in sorted(statistics)}
+def _sum(windows: Sequence[ReferenceWindow]) -> Summary:
+    return sum((window.summary for window in windows), Summary())
 
 
-def _stable(summary: FeatureSummary, forms: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
-    """The forms, without what depends on the order in which the data came, or on chance."""
-    stable = dict(forms)
-    if Histogram.name in stable:  # exact; a quantile sketch draws random numbers, so its bytes differ between runs
-        stable.pop(Quantiles.name, None)
-    if (moments := summary.get(Moments)) is not None:
-        numbers = f"{moments.count} {moments.mean:.{_ID_DIGITS}g} {moments.m2:.{_ID_DIGITS}g}"
-        stable[Moments.name] = numbers.encode()
-    return sorted(stable.items())
+def _pairs(windows: Sequence[ReferenceWindow]) -> list[tuple[int, Summary]]:
+    return [(window.start, window.summary) for window in windows]
 
 
 def _provenance_out(provenance: Provenance) -> dict[str, Any]:
     created = provenance.created_at
+    notes = {"notes": provenance.notes} if provenance.notes else {}
     return {
         "source": provenance.source,
         "created_at": None if created is None else created.isoformat(),
         "hopsmon_version": provenance.hopsmon_version,
+        **notes,
     }
 
 
-def _feature_out(summary: FeatureSummary) -> dict[str, Any]:
-    return {"numbers": readable(summary), "statistics": _statistics_out(summary.statistics)}
-
-
-def readable(summary: FeatureSummary) -> dict[str, Any]:
-    """A summary's figures for people; the binary form is what counts."""
-    numbers: dict[str, Any] = {}
-    if (counts := summary.get(Counts)) is not None:
-        numbers |= {"rows": counts.rows, "nulls": counts.nulls}
-        numbers |= {"nonfinite": counts.nonfinite, "invalid": counts.invalid}
-    if (moments := summary.get(Moments)) is not None and moments.count:
-        numbers |= {"mean": moments.mean, "stddev": moments.std_dev}
-    if (extremes := summary.get(Extremes)) is not None:
-        numbers |= {"min": extremes.min, "max": extremes.max}
-    if (percentiles := _percentiles(summary)) is not None:
-        numbers["percentiles"] = percentiles
-    if (categories := summary.get(Categories)) is not None:
-        frequent = sorted(categories.counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_LABELS_SHOWN]
-        numbers |= {"labels": dict(frequent), "labels_known": len(categories.counts)}
-    return numbers
-
-
-def _percentiles(summary: FeatureSummary) -> dict[str, float] | None:
-    quantiles = summary.get(Quantiles)
-    values = None if quantiles is None else quantiles.quantiles([percent / 100 for percent in _PERCENTS])
-    if not values:
-        return None
-    return {f"p{percent:02}": value for percent, value in zip(_PERCENTS, values, strict=True)}
-
-
-def _content(text: str | bytes) -> dict[str, Any]:
-    try:
-        content = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise ConfigError(f"The baseline is not JSON: {error}.") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ConfigError(f'This is no baseline: it does not say "format": "{FORMAT}".')
-    if content.get("version") != VERSION:
-        raise ConfigError(
-            f"The baseline has version {content.get('version')!r}; this hopsmon reads {VERSION}. Update hopsmon."
-        )
-    return content
-
-
-def _baseline_in(content: dict[str, Any]) -> Baseline:
-    created = content["provenance"]["created_at"]
-    schema = content["schema"]
-    return Baseline(
-        ModelSchema(_features_in(schema["features"]), _features_in(schema["predictions"])),
-        {name: _summary_in(stored["statistics"]) for name, stored in content["features"].items()},
-        ModelRef(content["model"]["name"], content["model"]["version"]),
-        Provenance(
-            content["provenance"]["source"],
-            None if created is None else datetime.fromisoformat(created),
-            content["provenance"]["hopsmon_version"],
-        ),
-        int(content["rows"]),
-        _statistics_in(content["joint"]),
+def _provenance_in(stored: Mapping[str, Any]) -> Provenance:
+    created = stored["created_at"]
+    return Provenance(
+        stored["source"],
+        None if created is None else datetime.fromisoformat(created),
+        stored["hopsmon_version"],
+        tuple(stored.get("notes", ())),
     )
 
 
-def _features_in(stored: list[dict[str, str]]) -> tuple[Feature, ...]:
-    return tuple(Feature(feature["name"], FeatureType(feature["type"])) for feature in stored)
-
-
-def _summary_in(stored: dict[str, str]) -> FeatureSummary:
-    return FeatureSummary(_statistics_in(stored))
-
-
-def _statistics_in(stored: dict[str, str]) -> dict[str, Statistic]:
-    return {name: statistic_named(name).from_bytes(blob) for name, blob in _blobs(stored).items()}
-
-
-def _blobs(stored: dict[str, str]) -> dict[str, bytes]:
-    return {name: base64.b64decode(data, validate=True) for name, data in stored.items()}
-
-
-def _statistics_out(statistics: Mapping[str, Statistic]) -> dict[str, str]:
-    return {name: base64.b64encode(form).decode() for name, form in _forms(statistics).items()}
+def _baseline_in(content: Mapping[str, Any]) -> Baseline:
+    features = {name: FeatureSummary(form.statistics_in(of["statistics"])) for name, of in content["features"].items()}
+    stored = content.get("windows")
+    windows = form.windows_in(stored, features) if stored else []
+    return Baseline(
+        form.schema_in(content["schema"]),
+        features,
+        ModelRef(content["model"]["name"], content["model"]["version"]),
+        _provenance_in(content["provenance"]),
+        int(content["rows"]),
+        form.statistics_in(content["joint"]),
+        tuple(ReferenceWindow(start, summary) for start, summary in windows),
+        int(stored["micros"]) if stored else None,
+        Season(stored["season"]) if stored else Season.NONE,
+    )

@@ -9,37 +9,81 @@ that add up, so a cluster can run them part by part:
     baseline = shape.baseline(second, ...)
 
 In memory the whole frame is one part, so the edges are exact quantiles and do not depend on how it was chunked.
+Where the data has an event time, both passes also look at its windows (`reference_windows`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import reduce
 from typing import Any
 
 import pyarrow as pa
 
-from hopsmon.core.baseline import Baseline, Provenance
+from hopsmon.core.baseline import Baseline, Provenance, ReferenceWindow
+from hopsmon.core.baseline_json import pack_windows, unpack_windows
 from hopsmon.core.first_pass import FirstPass
 from hopsmon.core.frames import batches_of, check_names, infer_schema, to_arrow
+from hopsmon.core.reference_windows import Cut, WindowPlan, WindowSummaries, added
 from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
+from hopsmon.core.season import Season
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
+from hopsmon.core.statistics.binary import check_version
 from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.recipe import Recipe
 from hopsmon.core.statistics.summary import Summary
-from hopsmon.core.statistics.table import DEFAULT_STATISTICS
+from hopsmon.core.statistics.table import BASELINE_STATISTICS
 from hopsmon.errors import ConfigError
+
+_WHOLE = -1  # in place of a window's start
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The second pass over (part of) the data: `a + b` describes both parts.
+
+    Attributes:
+        whole: of all rows.
+        windows: of the rows of each window, by its start; empty where the data is not cut into windows.
+    """
+
+    whole: Summary = field(default_factory=Summary)
+    windows: WindowSummaries = field(default_factory=dict)
+
+    def __add__(self, other: Counted) -> Counted:
+        return Counted(self.whole + other.whole, added(self.windows, other.windows))
+
+    def to_bytes(self) -> bytes:
+        """Version, then the summaries; what a cluster sends from its workers."""
+        return b"\x01" + pack_windows([(_WHOLE, self.whole), *self.windows.items()])
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Counted:
+        """Inverse of `to_bytes`."""
+        check_version(data, "second pass")
+        (_, whole), *windows = unpack_windows(data[1:])
+        return cls(whole, dict(windows))
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the first pass found: the types, and for each feature the bins and labels to count in; picklable."""
+    """What the first pass found: the types, for each feature the bins and labels to count in, and the windows.
+
+    Picklable.
+    """
 
     recipe: Recipe
+    windows: WindowPlan | None = None
+
+    def count(self, table: pa.Table) -> Counted:
+        """The second pass over one part: exact counts. Parts add up."""
+        windows = {} if self.windows is None else self.windows.summarise(table, self.recipe)
+        return Counted(self.summarise(table), windows)
 
     def summarise(self, table: pa.Table) -> Summary:
-        """The second pass over one part: exact counts. Parts' summaries add up."""
+        """The second pass over one part, as a whole."""
         batches = batches_of(table, self.recipe.schema)
         features = [self.recipe.summarise(batch) for batch in batches]
         joint = [self.recipe.summarise_model(batch) for batch in batches]
@@ -49,12 +93,23 @@ class Shape:
             model={name: value for side in joint for name, value in side.items()},
         )
 
-    def baseline(self, total: Summary, model: ModelRef, provenance: Provenance) -> Baseline:
+    def baseline(self, total: Counted, model: ModelRef, provenance: Provenance) -> Baseline:
         """The baseline, once the second pass has seen all parts."""
-        if not total.instances:
+        whole, plan = total.whole, self.windows
+        if not whole.instances:
             raise ConfigError("The reference data has no rows: a baseline needs some to compare with.")
-        features = {name: self._final(name, summary) for name, summary in total.features.items()}
-        return Baseline(self.recipe.schema, features, model, provenance, total.instances, total.model)
+        features = {name: self._final(name, summary) for name, summary in whole.features.items()}
+        made = Baseline(self.recipe.schema, features, model, provenance, whole.instances, whole.model)
+        if plan is None:
+            return made
+        windows = tuple(ReferenceWindow(start, total.windows[start]) for start in plan.kept if start in total.windows)
+        return replace(
+            made,
+            provenance=replace(provenance, notes=(*provenance.notes, *plan.notes)),
+            windows=windows,
+            window_micros=plan.cut.micros,
+            season=plan.cut.season,
+        )
 
     def _final(self, name: str, summary: FeatureSummary) -> FeatureSummary:
         """Label counts without those that only the second pass happened to track: they would depend on the parts."""
@@ -71,17 +126,23 @@ def shape_of(
     first: FirstPass,
     schema: ModelSchema,
     fixed: Iterable[str] = (),
-    statistics: frozenset[type[Statistic]] = DEFAULT_STATISTICS,
+    statistics: frozenset[type[Statistic]] = BASELINE_STATISTICS,
+    cut: Cut | None = None,
 ) -> Shape:
     """What to count, from the first pass over all parts.
 
-    Features in `fixed` have the type that the user gave, and keep it however many labels they have.
+    Features in `fixed` have the type that the user gave, and keep it however many labels they have. `cut` is the one
+    that the first pass was made with.
+
+    Raises:
+        ConfigError: no rows, or the data cannot be cut into windows.
     """
     if not first.rows:
         raise ConfigError("The reference data has no rows: a baseline needs some to compare with.")
     settled = _settled(schema, first, frozenset(fixed))
     reference = {feature.name: first.shape_of(feature) for feature in settled.all}
-    return Shape(Recipe(settled, reference, statistics))
+    windows = None if cut is None or first.traffic is None else first.traffic.plan(cut, len(settled.all))
+    return Shape(Recipe(settled, reference, statistics), windows)
 
 
 def _settled(schema: ModelSchema, first: FirstPass, fixed: frozenset[str]) -> ModelSchema:
@@ -102,7 +163,10 @@ def build_baseline(  # noqa: PLR0913 - all but two by keyword
     predictions: Sequence[str] = (),
     types: Mapping[str, FeatureType | str] | None = None,
     provenance: Provenance = Provenance(),  # noqa: B008 - a frozen value
-    statistics: frozenset[type[Statistic]] = DEFAULT_STATISTICS,
+    statistics: frozenset[type[Statistic]] = BASELINE_STATISTICS,
+    event_time: str | None = None,
+    window: timedelta | None = None,
+    season: Season | str = Season.NONE,
 ) -> Baseline:
     """The baseline of reference data in memory: a pandas, polars or Arrow frame, or what else narwhals takes.
 
@@ -113,10 +177,18 @@ def build_baseline(  # noqa: PLR0913 - all but two by keyword
         predictions: columns that are the model's output; the others are features. Only without `schema`.
         types: feature types by column, where the inferred ones do not fit. Only without `schema`.
         provenance: where the data came from, and when; kept with the baseline.
-        statistics: what to compute; techniques of other packages may need more than the default.
+        statistics: what to compute; techniques of other packages may need more than the default. The default keeps a
+            sample of the rows (`Reservoir`); leave it out where rows must not be kept: DEFAULT_STATISTICS.
+        event_time: the column with each row's event time; neither feature nor prediction. With it the baseline also
+            keeps how its own windows vary, and findings are judged by that. Timestamps, dates, ISO 8601 text (without
+            a zone: UTC), or epoch numbers with their unit: "ts:ms" (s, ms, us, ns).
+        window: the size of the monitor's windows; goes with `event_time`.
+        season: which windows are alike: none, hour_of_day, day_of_week or hour_of_week (UTC). A monitor's window is
+            then compared with those of its own hour or weekday.
 
     Raises:
-        ConfigError: no rows, columns of the same name, a column of an unsupported type, or a named column is missing.
+        ConfigError: no rows, columns of the same name, a column of an unsupported type, or a named column is missing;
+            rows without event time, or fewer than two windows.
     """
     table = to_arrow(frame)
     return build_from_parts(
@@ -128,6 +200,9 @@ def build_baseline(  # noqa: PLR0913 - all but two by keyword
         types=types,
         provenance=provenance,
         statistics=statistics,
+        event_time=event_time,
+        window=window,
+        season=season,
     )
 
 
@@ -140,7 +215,10 @@ def build_from_parts(  # noqa: PLR0913 - all but two by keyword
     predictions: Sequence[str] = (),
     types: Mapping[str, FeatureType | str] | None = None,
     provenance: Provenance = Provenance(),  # noqa: B008 - a frozen value
-    statistics: frozenset[type[Statistic]] = DEFAULT_STATISTICS,
+    statistics: frozenset[type[Statistic]] = BASELINE_STATISTICS,
+    event_time: str | None = None,
+    window: timedelta | None = None,
+    season: Season | str = Season.NONE,
 ) -> Baseline:
     """The baseline of data that is read twice, part by part, so that it need not fit into memory.
 
@@ -150,9 +228,32 @@ def build_from_parts(  # noqa: PLR0913 - all but two by keyword
     The rest is as in `build_baseline`.
     """
     check_names(columns)
-    resolved = schema if schema is not None else infer_schema(columns, predictions, types)
-    fixed = [feature.name for feature in schema.all] if schema is not None else list(types or {})
-    first = reduce(lambda a, b: a + b, (FirstPass.of(part, resolved) for part in parts()), FirstPass())
-    shape = shape_of(first, resolved, fixed, statistics)
-    total = reduce(lambda a, b: a + b, (shape.summarise(part) for part in parts()), Summary())
+    cut = Cut.of(event_time, window, season, columns)
+    resolved, fixed = resolve(columns, schema, predictions, types, cut)
+    first = reduce(lambda a, b: a + b, (FirstPass.of(part, resolved, cut) for part in parts()), FirstPass())
+    shape = shape_of(first, resolved, fixed, statistics, cut)
+    total = reduce(lambda a, b: a + b, (shape.count(part) for part in parts()), Counted())
     return shape.baseline(total, model, provenance)
+
+
+def resolve(
+    columns: pa.Schema,
+    schema: ModelSchema | None,
+    predictions: Sequence[str],
+    types: Mapping[str, FeatureType | str] | None,
+    cut: Cut | None,
+) -> tuple[ModelSchema, list[str]]:
+    """Features and predictions, and those whose type the user gave; the event time is none of them.
+
+    Raises:
+        ConfigError: names that are no columns, or the event time among them.
+    """
+    given = [*predictions, *(types or {})] if schema is None else [feature.name for feature in schema.all]
+    if cut is None:
+        possible = columns
+    else:
+        cut.check_apart(given)
+        possible = pa.schema([column for column in columns if column.name != cut.column])
+    if schema is None:
+        return infer_schema(possible, predictions, types), list(types or {})
+    return schema, given

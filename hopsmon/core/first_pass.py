@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from hopsmon.core.batch import Column, FloatArray
 from hopsmon.core.frames import batches_of
+from hopsmon.core.reference_windows import Cut, Traffic
 from hopsmon.core.schema import Feature, FeatureType, ModelSchema
 from hopsmon.core.statistics.base import FeatureSummary
 from hopsmon.core.statistics.binary import check_version
@@ -114,22 +115,33 @@ ColumnPass: TypeAlias = Numbers | Labels
 
 @dataclass(frozen=True, slots=True)
 class FirstPass:
-    """Rows, and each feature's distribution. `FirstPass()` is empty; `a + b` describes both parts."""
+    """Rows, each feature's distribution, and the traffic. `FirstPass()` is empty; `a + b` describes both parts.
+
+    Attributes:
+        rows: rows read.
+        columns: the distribution of each feature and prediction.
+        traffic: how many rows each window of a monitor's size has; None where the data is not cut into windows.
+    """
 
     rows: int = 0
     columns: Mapping[str, ColumnPass] = field(default_factory=dict)
+    traffic: Traffic | None = None
 
     @classmethod
-    def of(cls, table: pa.Table, schema: ModelSchema) -> FirstPass:
+    def of(cls, table: pa.Table, schema: ModelSchema, cut: Cut | None = None) -> FirstPass:
         """The first pass over one part of the data."""
         columns = [column for batch in batches_of(table, schema) for column in batch.columns.items()]
-        return cls(table.num_rows, {name: _column_pass(column) for name, column in columns})
+        traffic = None if cut is None else Traffic.of(table, cut)
+        return cls(table.num_rows, {name: _column_pass(column) for name, column in columns}, traffic)
 
     def __add__(self, other: FirstPass) -> FirstPass:
+        rows = self.rows + other.rows
+        both = (self.traffic, other.traffic)
+        traffic = both[0] + both[1] if both[0] is not None and both[1] is not None else both[0] or both[1]
         if not self.columns or not other.columns:
-            return FirstPass(self.rows + other.rows, self.columns or other.columns)
+            return FirstPass(rows, self.columns or other.columns, traffic)
         added = {name: _add(column, other.columns[name]) for name, column in self.columns.items()}
-        return FirstPass(self.rows + other.rows, added)
+        return FirstPass(rows, added, traffic)
 
     def is_free_text(self, name: str) -> bool:
         """Whether a feature has too many labels to be categories."""
@@ -148,14 +160,17 @@ class FirstPass:
     def to_bytes(self) -> bytes:
         """Version, then JSON; what a cluster sends from its workers."""
         columns = {name: _column_out(column) for name, column in self.columns.items()}
-        return b"\x01" + orjson.dumps({"rows": self.rows, "columns": columns})
+        traffic = None if self.traffic is None else self.traffic.to_plain()
+        return b"\x01" + orjson.dumps({"rows": self.rows, "columns": columns, "traffic": traffic})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FirstPass:
         """Inverse of `to_bytes`; values kept exactly come back as a sketch."""
         check_version(data, "first pass")
         stored = orjson.loads(memoryview(data)[1:])
-        return cls(stored["rows"], {name: _column_in(column) for name, column in stored["columns"].items()})
+        columns = {name: _column_in(column) for name, column in stored["columns"].items()}
+        traffic = stored["traffic"]
+        return cls(stored["rows"], columns, None if traffic is None else Traffic.from_plain(traffic))
 
 
 def _column_pass(column: Column) -> ColumnPass:

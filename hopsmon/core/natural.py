@@ -37,13 +37,12 @@ class NaturalVariation:
     @classmethod
     def of(cls, technique: WindowTechnique, baseline: Baseline) -> NaturalVariation:
         """Judge the reference's windows (evenly picked if many), each against what it would be compared with."""
-        step = max(1, -(-len(baseline.windows) // MOST_WINDOWS))
-        picked = baseline.windows[::step]
+        picked = list(baseline.own_windows(MOST_WINDOWS))
         if len(picked) < LEAST_WINDOWS:
             return cls({}, 0)
         scores: dict[str | None, list[float]] = {}
-        for window in picked:
-            for finding in run_window_technique(technique, window.summary, baseline.at(window.start)):
+        for window, reference in picked:
+            for finding in run_window_technique(technique, window.summary, reference):
                 if finding.score is not None:
                     scores.setdefault(finding.feature, []).append(finding.score)
         found = {name: threshold_of(np.array(of)) for name, of in scores.items() if len(of) >= LEAST_WINDOWS}

@@ -1,6 +1,9 @@
-"""Season: which windows are alike because the calendar says so. UTC."""
+"""Season: which windows are alike because the calendar says so; and how to pick windows without regard to it. UTC."""
 
 from __future__ import annotations
+
+from hashlib import blake2b
+from itertools import pairwise
 
 from hopsmon.core.schema import Word
 
@@ -30,3 +33,27 @@ class Season(Word):
         if self is Season.HOUR_OF_WEEK:
             return (micros - _MONDAY) // _HOUR % (7 * 24)
         return 0
+
+    @property
+    def micros(self) -> int | None:
+        """How long a phase lasts, µs: a window must fit into one; None without a season."""
+        return {Season.NONE: None, Season.DAY_OF_WEEK: _DAY}.get(self, _HOUR)
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Which of `count` windows in a row to take so that at most so many stay: evenly, and in step with no calendar.
+
+    Every second of hourly windows would leave out every second hour of the day. So one is taken of each of `most`
+    equal stretches, at a place in it that looks random and is always the same.
+
+    >>> spread(3, 5), spread(10, 4)
+    ([0, 1, 2], [0, 4, 6, 7])
+    """
+    if count <= most:
+        return list(range(count))
+    cuts = [number * count // most for number in range(most + 1)]
+    return [start + _scrambled(start) % (end - start) for start, end in pairwise(cuts)]
+
+
+def _scrambled(number: int) -> int:
+    return int.from_bytes(blake2b(number.to_bytes(8, "little"), digest_size=8).digest(), "little")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from hopsmon.core.baseline import Baseline, Provenance
-from hopsmon.core.baseline_builder import build_baseline, build_from_parts, shape_of
+from hopsmon.core.baseline_builder import Counted, build_baseline, build_from_parts, shape_of
 from hopsmon.core.first_pass import FirstPass
 from hopsmon.core.frames import infer_schema
 from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
@@ -25,7 +25,6 @@ from hopsmon.core.statistics.extremes import Extremes
 from hopsmon.core.statistics.histogram import Histogram, quantile_edges
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.statistics.quantiles import Quantiles
-from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.statistics.table import DEFAULT_STATISTICS
 from hopsmon.errors import ConfigError
 
@@ -234,8 +233,8 @@ def test_a_cluster_can_run_both_passes_part_by_part_and_send_bytes(table: pa.Tab
     sent = [FirstPass.of(part, schema).to_bytes() for part in in_parts(table, 1_000)]
     first = sum((FirstPass.from_bytes(data) for data in sent), FirstPass())
     shape = pickle.loads(pickle.dumps(shape_of(first, schema)))
-    counted = [shape.summarise(part).to_bytes() for part in in_parts(table, 900)]
-    total = sum((Summary.from_bytes(data) for data in counted), Summary())
+    counted = [shape.count(part).to_bytes() for part in in_parts(table, 900)]
+    total = sum((Counted.from_bytes(data) for data in counted), Counted())
     built = shape.baseline(total, MODEL, Provenance())
     assert built.schema == baseline.schema
     for name in ("k", "b", "c"):
