@@ -77,7 +77,7 @@ def from_stored(values: FloatArray, edges: FloatArray) -> FloatArray:
     """Counts between edges as the engine gets them: each stored bin goes whole to where its midpoint is."""
     counts, low, high = stored(values)
     at = np.clip(np.searchsorted(edges, (low + high) / 2, "right") - 1, 0, len(edges) - 2)
-    return np.bincount(at, weights=counts, minlength=len(edges) - 1)
+    return np.bincount(at, weights=counts, minlength=len(edges) - 1).astype(np.float64)
 
 
 def from_raw(values: FloatArray, edges: FloatArray) -> FloatArray:
@@ -87,7 +87,8 @@ def from_raw(values: FloatArray, edges: FloatArray) -> FloatArray:
 
 def shares(counts: FloatArray) -> FloatArray:
     """Shares with Hopsworks' smoothing."""
-    return (counts + _EPSILON) / (counts + _EPSILON).sum()
+    smoothed = counts + _EPSILON
+    return smoothed / float(smoothed.sum())
 
 
 def between(technique: str, window: FloatArray, reference: FloatArray, edges: FloatArray) -> float:
