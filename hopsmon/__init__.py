@@ -6,6 +6,7 @@ The public names, nothing else. They load on first use: importing hopsmon loads 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 if _TYPE_CHECKING:
+    from hopsmon.comparison import Comparison, compare
     from hopsmon.config import MonitorConfig
     from hopsmon.core.baseline import Baseline
     from hopsmon.core.baseline_builder import build_baseline
@@ -16,6 +17,7 @@ if _TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 __all__ = [
     "Baseline",
+    "Comparison",
     "ConfigError",
     "HopsmonError",
     "Monitor",
@@ -24,11 +26,13 @@ __all__ = [
     "Store",
     "baseline_of_frame",
     "build_baseline",
+    "compare",
     "connect",
 ]
 
 _HOMES = {
     "Baseline": "hopsmon.core.baseline",
+    "Comparison": "hopsmon.comparison",
     "ConfigError": "hopsmon.errors",
     "HopsmonError": "hopsmon.errors",
     "Monitor": "hopsmon.sdk",
@@ -37,6 +41,7 @@ _HOMES = {
     "Store": "hopsmon.sdk",
     "baseline_of_frame": "hopsmon.streaming.baseline",
     "build_baseline": "hopsmon.core.baseline_builder",
+    "compare": "hopsmon.comparison",
     "connect": "hopsmon.sdk",
 }
 

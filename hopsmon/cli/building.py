@@ -12,9 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from hopsmon import wiring
-from hopsmon.cli.console import err, number, out
+from hopsmon.cli.console import err, out
+from hopsmon.comparison.wording import number
 from hopsmon.config import MonitorConfig
-from hopsmon.core.baseline import Baseline, readable
+from hopsmon.core.baseline import Baseline
+from hopsmon.core.baseline_json import readable
 from hopsmon.core.schema import FeatureType, ModelRef
 from hopsmon.core.techniques import registry
 from hopsmon.errors import ConfigError, OutsideError, UnknownNameError

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from rich.table import Table
 from rich.text import Text
 
-from hopsmon.cli.console import number, out, short
-from hopsmon.cli.wording import verdict, why
+from hopsmon.cli.console import out, short
+from hopsmon.comparison.wording import number, verdict, why
 
 Row: TypeAlias = Mapping[str, Any]
 _NOTHING = "Nothing to show: no such rows in this store. `hopsmon show windows` says which windows it has."

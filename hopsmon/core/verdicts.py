@@ -14,6 +14,7 @@ from hopsmon.core.baseline import Baseline
 from hopsmon.core.finding import Finding, Reason, Severity
 from hopsmon.core.multiplicity import Correction, adjusted
 from hopsmon.core.natural import NaturalVariation
+from hopsmon.core.root_cause import explained
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques.guard import run_sequence_technique, run_window_technique
 from hopsmon.core.techniques.protocols import SequenceTechnique, Technique, WindowTechnique
@@ -56,7 +57,7 @@ class Judge:
                 findings += found
                 if state is not None:
                     after[technique.name] = state
-        return findings, after
+        return explained(findings, self.importances), after
 
     def _natural_of(self, technique: WindowTechnique) -> NaturalVariation:
         if technique.name not in self._natural:

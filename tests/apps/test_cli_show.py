@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hopsmon.cli.wording import why
+from hopsmon.comparison.wording import why
 from hopsmon.core.finding import Reason
 from tests.apps.conftest import Run, drift_rows
 from tests.goldens import assert_golden

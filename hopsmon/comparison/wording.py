@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hopsmon.cli.console import number
 from hopsmon.core.finding import Reason
 
 _NOT_COMPUTED = {
@@ -17,6 +16,23 @@ _NOT_COMPUTED = {
     Reason.ALL_NULL: "every value is null or unusable",
     Reason.FAILED: "the technique failed: {error}",
 }
+
+
+def number(value: float | None) -> str:
+    """A number in few characters; empty for none.
+
+    >>> number(0.123456), number(140.5), number(1234567.0), number(0.00001), number(None)
+    ('0.123', '140.5', '1,234,567', '1e-05', '')
+    """
+    if value is None:
+        return ""
+    if value and abs(value) < 0.001:
+        return f"{value:.0e}"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    if abs(value) < 1:
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"
 
 
 def share(value: float) -> str:
