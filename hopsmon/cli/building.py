@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ from rich.text import Text
 from hopsmon import wiring
 from hopsmon.cli.console import err, out
 from hopsmon.comparison.wording import number
-from hopsmon.config import MonitorConfig
+from hopsmon.config import MonitorConfig, format_duration, parse_duration
+from hopsmon.config.values import check_season
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.baseline_json import readable
+from hopsmon.core.natural import LEAST_WINDOWS
 from hopsmon.core.schema import FeatureType, ModelRef
+from hopsmon.core.season import Season
 from hopsmon.core.techniques import registry
+from hopsmon.core.window import to_datetime
 from hopsmon.errors import ConfigError, OutsideError, UnknownNameError
 
 _LABELS_SHOWN = 4
@@ -69,29 +74,67 @@ def validate(
         )
 
 
-def baseline(
+def baseline(  # noqa: PLR0917 - options, not positions
     data: Path = typer.Argument(help="Reference data: .parquet, .csv, a folder of them, or a Delta table."),
     output: Path = typer.Option(..., "-o", "--output", help="Where the baseline is written, JSON."),
     prediction: list[str] = typer.Option([], "--prediction", help="A column that is a prediction; repeat it for more."),
     kind: list[str] = typer.Option([], "--type", metavar="NAME=TYPE", help="Type of a column, e.g. zip=categorical."),
     exclude: list[str] = typer.Option([], "--exclude", help="A column to leave out: an id, the label."),
     model: str = typer.Option("", "--model", metavar="NAME[:VERSION]", help="The model the data belongs to."),
+    event_time: str | None = typer.Option(
+        None, "--event-time", metavar="COLUMN", help="Column with the time of each row; numbers with unit, as ts:ms."
+    ),
+    window: str | None = typer.Option(None, "--window", help="Size of the monitor's windows, e.g. 1h."),
+    season: str = typer.Option("none", "--season", help=f"Which windows are alike: {', '.join(Season)}."),
 ) -> None:
     """Summarise reference data, usually the training data, as what windows are compared with.
+
+    With --event-time it also keeps how the data's own windows vary, and findings are judged by that.
 
     [bold]hopsmon baseline train.parquet -o baseline.json --prediction score --exclude label[/bold]
 
     [bold]hopsmon baseline train.csv -o baseline.json --type zip=categorical --model churn:3[/bold]
+
+    [bold]hopsmon baseline train.parquet -o baseline.json --event-time at --window 1h --season hour_of_day[/bold]
     """
     with err.status(f"reading {data} …"):
-        made = wiring.baseline_of_data(data, _model(model, data), prediction, _types(kind), exclude)
+        made = wiring.baseline_of_data(
+            data,
+            _model(model, data),
+            prediction,
+            _types(kind),
+            exclude,
+            event_time=event_time,
+            window=None if window is None else _window(window),
+            season=check_season(season),
+        )
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(made.to_json(), "utf-8")
     except OSError as error:
         raise OutsideError(f"Cannot write '{output}': {error.strerror}.") from error
     out.print(_features_table(made))
-    out.print(f"{output}: baseline {made.id} of {made.rows:,} rows.", markup=False, soft_wrap=True)
+    out.print(f"{output}: baseline {made.id} of {made.rows:,} rows{_windows(made)}.", markup=False, soft_wrap=True)
+    for note in made.provenance.notes:
+        out.print(f"{note}.", markup=False, soft_wrap=True)
+    if made.windows and len(made.windows) < LEAST_WINDOWS:
+        err.print(f"How windows vary is used from {LEAST_WINDOWS} on: give data over a longer time.", soft_wrap=True)
+
+
+def _window(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ConfigError as error:
+        raise ConfigError(f"--window: {error}") from error
+
+
+def _windows(made: Baseline) -> str:
+    if not made.windows:
+        return ""
+    size = format_duration(timedelta(microseconds=made.window_micros or 0))
+    first, last = (to_datetime(made.windows[at].start) for at in (0, -1))
+    season = "" if made.season is Season.NONE else f", compared by {made.season}"
+    return f", {len(made.windows):,} windows of {size} from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}{season}"
 
 
 def _model(text: str, data: Path) -> ModelRef:

@@ -22,11 +22,13 @@ from hopsmon.config.values import (
     ModelConfig,
     Name,
     Place,
+    SeasonName,
     Section,
     TechniqueSpec,
     Weight,
 )
 from hopsmon.core.multiplicity import Correction
+from hopsmon.core.season import Season
 from hopsmon.core.techniques.registry import DEFAULT_TECHNIQUES
 from hopsmon.core.window import WindowSpec
 from hopsmon.errors import ConfigError
@@ -59,6 +61,20 @@ class DataConfig(Section):
 
     exclude: tuple[str, ...] = ()
     """Columns that are neither feature nor prediction: ids, labels. Default: none."""
+
+    event_time: str | None = None
+    """Column with the time of each row; neither feature nor prediction. Default: none. With it, findings are judged by
+    how the data's own windows of the monitor's size vary. Epoch numbers need their unit: "ts:ms" (s, ms, us, ns)."""
+
+    season: SeasonName = Season.NONE
+    """Which windows are alike: none, hour_of_day, day_of_week or hour_of_week, in UTC; needs event_time. Default: none.
+    A window is then compared with the data of its own hour or weekday."""
+
+    @model_validator(mode="after")
+    def _season_needs_times(self) -> Self:
+        if self.season is not Season.NONE and self.event_time is None:
+            raise ConfigError(f"season: {self.season} needs event_time, the column with the time of each row.")
+        return self
 
 
 class BaselineConfig(Section):

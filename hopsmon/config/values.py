@@ -23,6 +23,7 @@ from pydantic import (
 
 from hopsmon.core.multiplicity import Correction
 from hopsmon.core.schema import FeatureType
+from hopsmon.core.season import Season
 from hopsmon.core.techniques import registry
 from hopsmon.errors import ConfigError, UnknownNameError
 
@@ -153,6 +154,14 @@ def check_correction(value: object) -> Correction:
         raise UnknownNameError("correction", str(value), [kind.value for kind in Correction]) from wrong
 
 
+def check_season(value: object) -> Season:
+    """One of the seasons, with the nearest one where it is not."""
+    try:
+        return Season(str(value))
+    except ValueError as wrong:
+        raise UnknownNameError("season", str(value), [kind.value for kind in Season]) from wrong
+
+
 _TECHNIQUE_SCHEMA = {
     "anyOf": [
         {"type": "string"},
@@ -199,6 +208,9 @@ CorrectionName: TypeAlias = Annotated[
     Correction,
     BeforeValidator(check_correction),
     WithJsonSchema({"enum": [kind.value for kind in Correction]}),
+]
+SeasonName: TypeAlias = Annotated[
+    Season, BeforeValidator(check_season), WithJsonSchema({"enum": [kind.value for kind in Season]})
 ]
 Weight: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 TechniqueSpec: TypeAlias = Annotated[

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,31 +14,76 @@ import pyarrow.dataset as ds
 
 import hopsmon
 from hopsmon.adapters.files.reference import open_files
-from hopsmon.config import MonitorConfig
+from hopsmon.config import MonitorConfig, format_duration
 from hopsmon.core.baseline import Baseline, Provenance
 from hopsmon.core.baseline_builder import build_from_parts
+from hopsmon.core.event_times import column_and_unit
+from hopsmon.core.natural import LEAST_WINDOWS
 from hopsmon.core.schema import FeatureType, ModelRef
+from hopsmon.core.season import Season
 from hopsmon.errors import ConfigError
 from hopsmon.wiring.adapters import require
 
+_LOG = logging.getLogger("hopsmon.wiring")
 ROWS_AT_ONCE = 2_000_000  # up to so many the bin edges are exact quantiles; more are read in parts, to bound memory
 
 Parts: TypeAlias = Callable[[], Iterable[pa.Table]]
 
 
 def baseline_of(config: MonitorConfig) -> Baseline:
-    """The baseline a monitor compares with.
+    """The baseline a monitor compares with; without its own windows where these are of another size than the monitor's.
 
     Raises:
         ConfigError: the file or the data is not there or cannot be used.
     """
+    return _fitting(_any_baseline_of(config), config)
+
+
+def _fitting(baseline: Baseline, config: MonitorConfig) -> Baseline:
+    """Windows of another size vary more, or less: a wrong yardstick is worse than none, so it is left out, and said."""
+    if not baseline.windows:
+        return baseline
+    theirs, ours = timedelta(microseconds=baseline.window_micros or 0), config.window.size
+    if theirs != ours:
+        _LOG.warning(
+            "monitor %s: its windows are %s long, its baseline knows how windows of %s vary. Findings are judged by "
+            "fixed thresholds only; build the baseline with --window %s",
+            config.name,
+            format_duration(ours),
+            format_duration(theirs),
+            format_duration(ours),
+        )
+        return baseline.without_windows()
+    if len(baseline.windows) < LEAST_WINDOWS:
+        _LOG.warning(
+            "monitor %s: its baseline has %d windows of %s; how they vary is used from %d on. Build it from data over "
+            "a longer time",
+            config.name,
+            len(baseline.windows),
+            format_duration(ours),
+            LEAST_WINDOWS,
+        )
+    return baseline
+
+
+def _any_baseline_of(config: MonitorConfig) -> Baseline:
     if config.baseline.data is not None:
         data = config.baseline.data
         named = [name for spec in config.predictions or () for name in spec]
         columns = open_data(Path(data.path)).schema.names
         predictions = data.predictions or tuple(name for name in named if name in columns)
         model = ModelRef(config.model.name, config.model.version)
-        return baseline_of_data(Path(data.path), model, predictions, data.types, data.exclude)
+        window = config.window.size if data.event_time is not None else None
+        return baseline_of_data(
+            Path(data.path),
+            model,
+            predictions,
+            data.types,
+            data.exclude,
+            event_time=data.event_time,
+            window=window,
+            season=data.season,
+        )
     return _read(Path(str(config.baseline.file)))
 
 
@@ -54,21 +100,26 @@ def _read(path: Path) -> Baseline:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def baseline_of_data(
+def baseline_of_data(  # noqa: PLR0913 - the last three by keyword
     path: Path,
     model: ModelRef,
     predictions: Sequence[str] = (),
     types: Mapping[str, FeatureType] | None = None,
     exclude: Sequence[str] = (),
+    *,
+    event_time: str | None = None,
+    window: timedelta | None = None,
+    season: Season = Season.NONE,
 ) -> Baseline:
-    """The baseline of reference data in parquet, CSV or Delta.
+    """The baseline of reference data in parquet, CSV or Delta; the arguments are those of `build_baseline`.
 
     Raises:
-        ConfigError: the data cannot be read, has no rows, or lacks a column that is named.
+        ConfigError: the data cannot be read, has no rows, lacks a column that is named, or cannot be cut into windows.
     """
     data = open_data(path)
     _check_columns(data.schema.names, {"exclude": exclude, "predictions": predictions, "types": tuple(types or ())})
-    names = [name for name in data.schema.names if name not in exclude]
+    time = None if event_time is None else column_and_unit(event_time, data.schema.names)[0]
+    names = [name for name in data.schema.names if name not in exclude or name == time]
     provenance = Provenance(str(path), datetime.now(timezone.utc), hopsmon.__version__)
     try:
         return build_from_parts(
@@ -78,6 +129,9 @@ def baseline_of_data(
             predictions=predictions,
             types=types,
             provenance=provenance,
+            event_time=event_time,
+            window=window,
+            season=season,
         )
     except (pa.ArrowInvalid, OSError) as error:
         raise ConfigError(f"Cannot read the reference data '{path}': {error}") from error

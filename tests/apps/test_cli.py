@@ -1,8 +1,11 @@
 """The command line without Spark: what it prints, what it ends with, and that no error is a traceback."""
 
 import json
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
@@ -103,9 +106,30 @@ def test_baseline_of_a_file(run: Run, train: Path, tmp_path: Path) -> None:
     assert_golden("cli/baseline.txt", table + "\n")
 
 
+def test_baseline_with_an_event_time(run: Run, train: Path) -> None:
+    at = pa.array([datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(minutes=50 * row) for row in range(100)])
+    pq.write_table(pq.read_table(train).append_column("at", at), train)
+    words = ("--event-time", "at", "--window", "1h", "--season", "hour_of_day")
+    result = run("baseline", train, "-o", "b.json", *words)
+    assert result.exit_code == 0, result.stderr
+    made = Baseline.from_json(Path("b.json").read_text("utf-8"))
+    assert made.season == "hour_of_day"
+    said = f"baseline {made.id} of 100 rows, 83 windows of 1h from 2026-01-01 00:00 to 2026-01-04 10:00, compared by"
+    assert said in result.stdout
+    assert "at " not in result.stdout.partition("baseline ")[0]
+    few = run("baseline", train, "-o", "b.json", "--event-time", "at", "--window", "1d")
+    assert "1 incomplete window at the ends of the data left out" in few.stdout
+    assert "is used from 24 on" in few.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--event-time", "temp:s"], "needs window"),
+        (["--window", "1h"], "needs event_time"),
+        (["--event-time", "temp:s", "--window", "an hour"], "--window: Not a duration: 'an hour'"),
+        (["--event-time", "seats", "--window", "1h"], "seats:ms"),
+        (["--event-time", "seats:s", "--window", "1s", "--season", "daily"], "Unknown season 'daily'"),
         (["--type", "seats=integr"], "Did you mean 'integer'?"),
         (["--type", "seats"], "expected NAME=TYPE"),
         (["--model", "m:one"], "must be a whole number"),

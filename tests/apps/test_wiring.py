@@ -2,9 +2,11 @@
 
 import builtins
 import importlib.util
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +15,7 @@ from hopsmon import wiring
 from hopsmon.config import ConfigProblems, MonitorConfig
 from hopsmon.core.multiplicity import Correction
 from hopsmon.core.schema import Feature, FeatureType, ModelRef
+from hopsmon.core.season import Season
 from hopsmon.errors import ConfigError
 
 
@@ -139,6 +142,62 @@ def test_data_too_large_for_one_part_has_the_same_counts(train: Path, monkeypatc
         assert one is not None
         assert other is not None
         assert one.get(Counts) == other.get(Counts)
+
+
+@pytest.fixture
+def timed(train: Path) -> Path:
+    """The reference data with a row each hour."""
+    start = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    table = pq.read_table(train)
+    times = pa.array([start + timedelta(hours=hour) for hour in range(100)])
+    pq.write_table(table.append_column("at", times), train)
+    return train
+
+
+TIMED = {"path": "train.parquet", "predictions": ["score"], "exclude": ["label"], "event_time": "at"}
+
+
+def test_the_windows_of_the_reference_are_the_monitors(monitor_file: Path, timed: Path) -> None:
+    data = {**TIMED, "path": str(timed), "season": "hour_of_day"}
+    plan = wiring.monitor_plan(config(monitor_file, baseline={"data": data}, window={"size": "1h"}))
+    assert len(plan.baseline.windows) == 100
+    assert plan.baseline.window_micros == plan.window.size_micros
+    assert plan.baseline.season is Season.HOUR_OF_DAY
+    assert "at" not in [feature.name for feature in plan.schema.all]
+    excluded = config(
+        monitor_file, baseline={"data": {**data, "exclude": ["label", "at"]}}, window={"size": "1h", "slide": "30m"}
+    )
+    assert wiring.monitor_plan(excluded).baseline.id == plan.baseline.id
+
+
+def test_windows_of_another_size_are_left_out_and_that_is_said(
+    monitor_file: Path, timed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = wiring.baseline_of_data(
+        timed, ModelRef("flight_delay"), ["score"], None, ["label"], event_time="at", window=timedelta(hours=1)
+    )
+    (monitor_file.parent / "b.json").write_text(made.to_json(), "utf-8")
+    file = {"file": str(monitor_file.parent / "b.json")}
+    same = wiring.monitor_plan(config(monitor_file, baseline=file, window={"size": "1h"}))
+    assert same.baseline.windows == made.windows
+    assert not caplog.records
+    other = wiring.monitor_plan(config(monitor_file, baseline=file, window={"size": "1d"}))
+    assert other.baseline.windows == ()
+    assert other.baseline.id == made.without_windows().id
+    assert "its windows are 1d long, its baseline knows how windows of 1h vary" in caplog.text
+    assert "--window 1d" in caplog.text
+
+
+def test_too_few_windows_are_told(monitor_file: Path, timed: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = {"data": {**TIMED, "path": str(timed)}}
+    assert len(wiring.monitor_plan(config(monitor_file, baseline=data, window={"size": "1d"})).baseline.windows) == 4
+    assert "its baseline has 4 windows of 1d; how they vary is used from 24 on" in caplog.text
+
+
+def test_an_event_time_that_is_no_column_is_refused(monitor_file: Path, timed: Path) -> None:
+    data = {"data": {**TIMED, "path": str(timed), "event_time": "att"}}
+    with pytest.raises(ConfigError, match=r"No such column for the event time: att\. The data has: temp"):
+        wiring.monitor_plan(config(monitor_file, baseline=data))
 
 
 def test_a_missing_extra_says_how_to_install_it(monitor_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,8 @@ log:
   format: kserve
   match: {service: flights, component: predictor}
 baseline:
-  data: {path: train.parquet, predictions: [score], types: {zip: categorical}, exclude: [label]}
+  data: {path: train.parquet, predictions: [score], types: {zip: categorical}, exclude: [label], event_time: "at:ms",
+    season: hour_of_day}
 features: [temp, {zip: categorical}]
 predictions: [score, {late: boolean}]
 window: {size: 15m, slide: 5m, lateness: 6s, close_idle_after: 500ms}

@@ -27,6 +27,7 @@ from hopsmon.config import (
     parse_duration,
 )
 from hopsmon.core.multiplicity import Correction
+from hopsmon.core.season import Season
 from hopsmon.core.window import WindowSpec
 from tests.core.config.examples import FULL, LEAST
 from tests.goldens import assert_golden
@@ -46,7 +47,14 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
     FilesConfig: {"path": REQUIRED, "max_files_per_trigger": None},
     MatchConfig: {"service": None, "namespace": None, "component": None, "source": None, "model_version": None},
     LogConfig: {"kafka": None, "files": None, "format": "auto", "match": MatchConfig()},
-    DataConfig: {"path": REQUIRED, "predictions": (), "types": {}, "exclude": ()},
+    DataConfig: {
+        "path": REQUIRED,
+        "predictions": (),
+        "types": {},
+        "exclude": (),
+        "event_time": None,
+        "season": Season.NONE,
+    },
     BaselineConfig: {"file": None, "data": None},
     WindowConfig: {
         "size": timedelta(minutes=15),

@@ -74,6 +74,22 @@ def test_settings_of_judging_that_are_none(changes: dict[str, object], said: str
         MonitorConfig.from_mapping({**base, **changes})
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"season": "hour_of_day"}, "season: hour_of_day needs event_time"),
+        (
+            {"event_time": "at", "season": "hourofday"},
+            "baseline.data.season: Unknown season 'hourofday'.*Did you mean 'hour_of_day'",
+        ),
+    ],
+)
+def test_seasons_that_are_none(changes: dict[str, object], said: str) -> None:
+    base = {"name": "x", "model": {"name": "m"}, "log": {"files": {"path": "e"}}}
+    with pytest.raises(ConfigProblems, match=said):
+        MonitorConfig.from_mapping({**base, "baseline": {"data": {"path": "d", **changes}}})
+
+
 @pytest.mark.parametrize("name", ["", "../x", "_monitors", "a/b", "a b", "x" * 101, ".hidden", "a\n"])
 def test_names_that_could_not_be_a_folder(name: str) -> None:
     base = {"model": {"name": "m"}, "log": {"files": {"path": "e"}}, "baseline": {"file": "b"}}
