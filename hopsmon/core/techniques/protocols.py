@@ -27,7 +27,8 @@ class InstanceScores:
             instance. Only read at flagged instances; a feature that drove none of them may be missing.
         error: why there are no scores, where the technique failed.
         p_value: conformal p-values, one an instance: the share of the reference's own scores that are at least as
-            large (NaN where there is no score). None: the baseline has no sample to tell it from.
+            large. Only read at flagged instances, NaN at others means nothing. None: the baseline has no sample of its
+            rows to tell it from.
     """
 
     score: FloatArray

@@ -14,6 +14,7 @@ from hopsmon.core.batch import Batch, FloatArray, NumericColumn
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.extremes import Extremes
+from hopsmon.core.techniques.conformal import with_p_values
 from hopsmon.core.techniques.outliers.scores import WorstFeature, usable
 from hopsmon.core.techniques.parameters import at_least
 from hopsmon.core.techniques.protocols import InstanceScores
@@ -50,6 +51,10 @@ class Range:
         at_least(self.name, 0.0, tolerance=self.tolerance)
 
     def check(self, batch: Batch, baseline: Baseline) -> InstanceScores:
+        """Scores for every instance of a batch, and p-values for those flagged."""
+        return with_p_values(self, batch, baseline)
+
+    def scored(self, batch: Batch, baseline: Baseline) -> InstanceScores:
         """Scores for every instance of a batch."""
         limits, worst = _limits(baseline), WorstFeature(batch, self.tolerance)
         for name, column in batch.columns.items():

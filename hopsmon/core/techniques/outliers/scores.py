@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from hopsmon.core.batch import Batch, BoolArray, FloatArray, NumericColumn
+from hopsmon.core.baseline import Baseline
+from hopsmon.core.batch import Batch, BoolArray, FloatArray, IntArray, NumericColumn
+from hopsmon.core.statistics.quantiles import Quantiles
+from hopsmon.core.techniques.pairs import NUMBERS
 from hopsmon.core.techniques.protocols import InstanceScores
 
 _LARGEST = float(np.finfo(np.float64).max)
@@ -58,3 +61,27 @@ def usable(column: NumericColumn) -> FloatArray:
         if mask is not None and not np.isnan(values[mask]).all():
             values = np.where(mask, np.nan, values)
     return values
+
+
+def scaled_distances(
+    batch: Batch, scales: Mapping[str, tuple[float, float, float]], threshold: float
+) -> InstanceScores:
+    """Scores of how far values lie outside of a feature's [low, high]; `scales`: low, high and 1 / unit by feature."""
+    worst = WorstFeature(batch, threshold)
+    with np.errstate(over="ignore"):
+        for name, column in batch.columns.items():
+            if name in scales and isinstance(column, NumericColumn):
+                low, high, per_unit = scales[name]
+                values = usable(column)
+                outside = np.maximum(low - values, values - high)
+                worst.add(name, np.maximum(outside, 0.0) * per_unit)
+    return worst.scores()
+
+
+def judged_sketches(baseline: Baseline) -> Iterator[tuple[str, tuple[FloatArray, IntArray]]]:
+    """The values that the baseline's sketches keep, ascending, and how many each stands for, by feature."""
+    for feature in baseline.schema.all:
+        summary = baseline.feature(feature.name)
+        sketch = None if summary is None else summary.get(Quantiles)
+        if feature.type in NUMBERS and sketch is not None and sketch.count:
+            yield feature.name, sketch.retained()

@@ -14,6 +14,7 @@ from hopsmon.core.batch import Batch, CategoryColumn, FloatArray
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.categories import Categories, label_key
+from hopsmon.core.techniques.conformal import with_p_values
 from hopsmon.core.techniques.protocols import InstanceScores
 
 _THRESHOLD = 1.0
@@ -44,6 +45,10 @@ class UnseenCategory:
     needs: ClassVar[frozenset[type[Statistic]]] = frozenset({Categories})
 
     def check(self, batch: Batch, baseline: Baseline) -> InstanceScores:
+        """Scores for every instance of a batch, and p-values for those flagged."""
+        return with_p_values(self, batch, baseline)
+
+    def scored(self, batch: Batch, baseline: Baseline) -> InstanceScores:
         """Scores for every instance of a batch; NaN where no feature could be judged."""
         known = _known(baseline)
         judged = {

@@ -14,6 +14,7 @@ from hopsmon.core.batch import Batch, NumericColumn
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.moments import Moments
+from hopsmon.core.techniques.conformal import with_p_values
 from hopsmon.core.techniques.outliers.scores import WorstFeature, usable
 from hopsmon.core.techniques.parameters import above
 from hopsmon.core.techniques.protocols import InstanceScores
@@ -48,6 +49,10 @@ class ZScore:
         above(self.name, 0.0, threshold=self.threshold)
 
     def check(self, batch: Batch, baseline: Baseline) -> InstanceScores:
+        """Scores for every instance of a batch, and p-values for those flagged."""
+        return with_p_values(self, batch, baseline)
+
+    def scored(self, batch: Batch, baseline: Baseline) -> InstanceScores:
         """Scores for every instance of a batch."""
         scales, worst = _scales(baseline), WorstFeature(batch, self.threshold)
         scores = np.empty(len(batch))  # one for all features: fresh memory costs more than the arithmetic
