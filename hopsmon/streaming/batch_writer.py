@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from hopsmon.core.finding import Finding, Reason
 from hopsmon.core.payloads import RejectReason
 from hopsmon.errors import TransientError
 from hopsmon.streaming import judge
-from hopsmon.streaming.flagged import FAILED, OUTLIERS, REJECTS, from_ipc
+from hopsmon.streaming.flag_counts import from_ipc
+from hopsmon.streaming.flagged import OUTLIERS, REJECTS
 from hopsmon.streaming.fold import LATE, STATUS, WINDOW, ClosedWindow, Status
 from hopsmon.streaming.fold_state import Gap
-from hopsmon.streaming.framing import unpack
 from hopsmon.streaming.judge import TableRow
 from hopsmon.streaming.partial import Tally
 from hopsmon.streaming.plan import MonitorPlan, QueryPlan
 from hopsmon.streaming.progress import Progress
-from hopsmon.streaming.tables import DRIFT, STATISTICS, WINDOWS, TableSpec
+from hopsmon.streaming.tables import DRIFT, STATES, STATISTICS, WINDOWS, TableSpec
 from hopsmon.streaming.tables import OUTLIERS as OUTLIERS_TABLE
 from hopsmon.streaming.tables import REJECTS as REJECTS_TABLE
+from hopsmon.streaming.window_judge import WindowJudge
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -42,6 +44,8 @@ class BatchWriter:
         self._app_id = app_id
         self._clock = clock
         self._monitors = {monitor.name: monitor for monitor in plan.monitors}
+        self._judges = {monitor.name: WindowJudge(monitor, plan.store) for monitor in plan.monitors}
+        self._told: set[tuple[str, str]] = set()
 
     def write(self, frame: DataFrame, batch_id: int) -> Progress:
         """Run the micro-batch, judge its closed windows, write its rows."""
@@ -55,6 +59,8 @@ class BatchWriter:
         if gaps and self._plan.source.contiguous:
             tables[REJECTS_TABLE.name] = pa.concat_tables([tables[REJECTS_TABLE.name], self._lost(gaps, now)])
         self._write({name: table for name, table in tables.items() if table.num_rows}, batch_id)
+        for window_judge in self._judges.values():
+            window_judge.written()
         newest = max((status.newest for _, status in statuses if status.newest is not None), default=None)
         return Progress(
             batch_id=batch_id,
@@ -76,26 +82,34 @@ class BatchWriter:
         windows: list[TableRow] = []
         statistics: list[TableRow] = []
         drift: list[TableRow] = []
-        for name, kind, payload in rows:
-            plan = self._monitors[name]
-            if kind == WINDOW:
-                closed = ClosedWindow.from_bytes(payload)
-                windows.append(judge.window_row(plan, closed, now))
-                statistics += judge.statistics_rows(plan, closed)
-                drift += judge.drift_rows(plan, closed, judge.findings_of(plan, closed))
-            elif kind == LATE:
-                windows.append(judge.late_row(plan, ClosedWindow.from_bytes(payload), now))
-            elif kind == FAILED:
-                (technique, error), _ = unpack(payload)
-                log.warning("monitor %s: technique '%s' failed and flags nothing: %s", name, technique, error)
+        states: list[TableRow] = []
+        for name, plan in self._monitors.items():
+            closed = [payload for of, kind, payload in rows if (of, kind) == (name, WINDOW)]
+            for window, findings in self._judges[name].judged(closed):
+                self._tell_failures(name, findings)
+                windows.append(judge.window_row(plan, window, now))
+                statistics += judge.statistics_rows(plan, window)
+                drift += judge.drift_rows(plan, window, findings)
+            states += [{**judge.identity(plan, ""), **row} for row in self._judges[name].state_rows()]
+            late = [ClosedWindow.from_bytes(payload) for of, kind, payload in rows if (of, kind) == (name, LATE)]
+            windows += [judge.late_row(plan, window, now) for window in late]
         tables = {
             WINDOWS.name: WINDOWS.table(windows),
             STATISTICS.name: STATISTICS.table(statistics),
             DRIFT.name: DRIFT.table(drift),
             OUTLIERS_TABLE.name: self._bundles(OUTLIERS_TABLE, OUTLIERS, rows, now),
             REJECTS_TABLE.name: self._bundles(REJECTS_TABLE, REJECTS, rows, now),
+            STATES.name: STATES.table(states),
         }
         return tables, sum(row["is_drift"] for row in drift)
+
+    def _tell_failures(self, monitor: str, findings: Iterable[Finding]) -> None:
+        """Once a run and technique; the findings say it of every window."""
+        for finding in findings:
+            if finding.reason is Reason.FAILED and (monitor, finding.technique) not in self._told:
+                self._told.add((monitor, finding.technique))
+                error = finding.details.get("error")
+                log.warning("monitor %s: technique '%s' failed: %s", monitor, finding.technique, error)
 
     def _bundles(self, spec: TableSpec, wanted: str, rows: Iterable[Folded], now: int) -> pa.Table:
         """The bundles of one kind, with the columns that only the driver knows."""

@@ -2,67 +2,141 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from hopsmon.core.batch import INVALID_CODE, Batch, CategoryColumn, Column, IntArray
+from hopsmon.core.batch import INVALID_CODE, Batch, BoolArray, CategoryColumn, Column, IntArray
 from hopsmon.core.payloads import Decoded, Reject
 from hopsmon.core.techniques.guard import run_instance_technique
 from hopsmon.core.techniques.protocols import InstanceScores
-from hopsmon.streaming.framing import pack
+from hopsmon.streaming.failures import report
+from hopsmon.streaming.flag_counts import Bundle, first_of_each, most_of_a_piece, to_ipc
+from hopsmon.streaming.patience import patient
 from hopsmon.streaming.plan import MonitorPlan
 from hopsmon.streaming.tables import OUTLIERS as OUTLIERS_TABLE
 from hopsmon.streaming.tables import REJECTS as REJECTS_TABLE
+
+Rows: TypeAlias = npt.NDArray[np.intp]
 
 OUTLIERS, REJECTS, FAILED = "outliers", "rejects", "failed"
 PAYLOAD_BYTES = 4096
 _ADDED_LATER = {"monitor", "model_name", "model_version", "slice", "detected_at"}  # by judge, on the driver
 OUTLIER_SCHEMA = pa.schema([field for field in OUTLIERS_TABLE.schema if field.name not in _ADDED_LATER])
+_NO_ROWS: Rows = np.empty(0, np.intp)
 REJECT_SCHEMA = pa.schema([field for field in REJECTS_TABLE.schema if field.name not in _ADDED_LATER])
 
 
-def outlier_rows(
-    plan: MonitorPlan, batch: Batch, run: pa.RecordBatch, decoded: Decoded
-) -> tuple[int, list[tuple[str, bytes]]]:
-    """How many (instance, technique) pairs were flagged, the bundle of their rows, and what techniques failed."""
-    columns: dict[str, list[Any]] = {name: [] for name in OUTLIER_SCHEMA.names}
-    bundles = []
-    for technique in plan.instance_techniques:
-        scores = run_instance_technique(technique, batch, plan.baseline)
-        if scores.error is not None:
-            bundles.append((FAILED, pack([technique.name, scores.error])))
-        rows = np.flatnonzero(scores.flagged)
-        if len(rows):
-            _append(columns, technique.name, scores, batch, rows)
-            _append_places(columns, batch.message[rows], run, decoded)
-    count = len(columns["technique"])
-    if count:
-        bundles.append((OUTLIERS, to_ipc(pa.table(columns, schema=OUTLIER_SCHEMA))))
-    return count, bundles
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Flagged (instance, technique) pairs of a batch, in the order of the log: rows of the batch, and techniques."""
+
+    rows: Rows
+    techniques: Rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def of(cls, scored: Sequence[InstanceScores]) -> Pairs:
+        flagged = [np.flatnonzero(scores.flagged) for scores in scored]
+        rows = np.concatenate([_NO_ROWS, *flagged])
+        techniques = np.repeat(np.arange(len(flagged)), [len(of) for of in flagged])
+        order = np.argsort(rows, kind="stable")
+        return cls(rows[order], techniques[order])
+
+    def take(self, keep: BoolArray) -> Pairs:
+        return Pairs(self.rows[keep], self.techniques[keep])
 
 
-def _append(
-    columns: dict[str, list[Any]], technique: str, scores: InstanceScores, batch: Batch, rows: np.ndarray
-) -> None:
-    flagged = batch.take(rows)
-    columns["instance"] += flagged.instance.tolist()
-    columns["technique"] += [technique] * len(rows)
-    columns["event_time"] += flagged.event_time.tolist()
-    columns["score"] += scores.score[rows].tolist()
-    columns["threshold"] += [scores.threshold] * len(rows)
-    columns["p_value"] += [None] * len(rows)
-    columns["top_features"] += [orjson.dumps(dict(scores.top_features(int(row)))).decode() for row in rows]
-    columns["values"] += instances_as_json(flagged)
+class Flagger:
+    """Runs one monitor's instance techniques in one task, and hands on at most `max_outliers` rows a window.
+
+    The fold, which sees all tasks, cuts again; here the driver is spared what it would cut.
+    """
+
+    def __init__(self, plan: MonitorPlan, run: str) -> None:
+        self._plan = plan
+        owner = f"{run}/{plan.name}"
+        self._techniques = [patient(one, plan.technique_seconds, owner) for one in plan.instance_techniques]
+        self._most = most_of_a_piece(plan.window, plan.max_outliers)
+        self._passed: Counter[int] = Counter()  # rows by piece
+        self._bundles = 0
+
+    def see(self, batch: Batch, run: pa.RecordBatch, decoded: Decoded) -> tuple[int, list[tuple[str, bytes]]]:
+        """How many (instance, technique) pairs are flagged, the bundle of their rows, and what techniques failed."""
+        scored = [run_instance_technique(technique, batch, self._plan.baseline) for technique in self._techniques]
+        payloads = list(self._failures(scored, batch))
+        pairs = Pairs.of(scored)
+        if len(pairs):
+            pieces = self._plan.window.last_start(batch.event_time[pairs.rows])
+            kept = pairs.take(self._first(pieces))
+            rows = self._table(kept, scored, batch, run, decoded) if len(kept) else None
+            self._bundles += 1
+            bundle = Bundle((source_of(run), run.column("offset")[0].as_py(), self._bundles), _counts(pieces), rows)
+            payloads.append((OUTLIERS, bundle.to_bytes()))
+        return len(pairs), payloads
+
+    def _failures(self, scored: Sequence[InstanceScores], batch: Batch) -> Iterator[tuple[str, bytes]]:
+        failed = [
+            (technique.name, scores.error)
+            for technique, scores in zip(self._techniques, scored, strict=True)
+            if scores.error is not None
+        ]
+        if failed:
+            counts = _counts(self._plan.window.last_start(batch.event_time))
+            yield FAILED, report([(piece, name, n, error) for name, error in failed for piece, n in counts.items()])
+
+    def _first(self, pieces: IntArray) -> BoolArray:
+        """Which pairs' rows their pieces may still hand on."""
+        keep = first_of_each(pieces, {piece: self._most - self._passed[piece] for piece in _counts(pieces)})
+        self._passed.update(_counts(pieces[keep]))
+        return keep
+
+    def _table(
+        self, pairs: Pairs, scored: Sequence[InstanceScores], batch: Batch, run: pa.RecordBatch, decoded: Decoded
+    ) -> pa.Table:
+        """The rows of hopsmon_outliers, as far as the executor knows them."""
+        instances, of_instance = np.unique(pairs.rows, return_inverse=True)
+        flagged = batch.take(instances)
+        ids, values = event_ids(flagged.message, run, decoded), instances_as_json(flagged)
+        message = pa.array(flagged.message[of_instance])
+        each = [(scored[technique], row) for row, technique in zip(pairs.rows, pairs.techniques, strict=True)]
+        columns = {
+            "event_id": [ids[at] for at in of_instance],
+            "instance": flagged.instance[of_instance],
+            "technique": [self._techniques[technique].name for technique in pairs.techniques],
+            "event_time": flagged.event_time[of_instance],
+            "score": [float(scores.score[row]) for scores, row in each],
+            "threshold": [scores.threshold for scores, _ in each],
+            "p_value": [_p_value(scores, row) for scores, row in each],
+            "top_features": [orjson.dumps(dict(scores.top_features(int(row)))).decode() for scores, row in each],
+            "values": [values[at] for at in of_instance],
+            **{name: run.column(name).take(message) for name in ("topic", "partition", "offset")},
+        }
+        return pa.table(columns, schema=OUTLIER_SCHEMA)
 
 
-def _append_places(columns: dict[str, list[Any]], messages: IntArray, run: pa.RecordBatch, decoded: Decoded) -> None:
-    columns["event_id"] += event_ids(messages, run, decoded)
-    for name in ("topic", "partition", "offset"):
-        columns[name] += run.column(name).take(pa.array(messages)).to_pylist()
+def _counts(pieces: IntArray) -> dict[int, int]:
+    found, counts = np.unique(pieces, return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+
+
+def _p_value(scores: InstanceScores, row: int) -> float | None:
+    """None where the technique has none, or none for this instance."""
+    value = np.nan if scores.p_value is None else scores.p_value[row]
+    return None if np.isnan(value) else float(value)
+
+
+def source_of(run: pa.RecordBatch) -> str:
+    """`topic/partition` of a record batch, all of which has one."""
+    return f"{run.column('topic')[0].as_py()}/{run.column('partition')[0].as_py()}"
 
 
 def event_ids(messages: IntArray, run: pa.RecordBatch, decoded: Decoded) -> list[str]:
@@ -113,17 +187,3 @@ def reject_rows(rejects: Sequence[Reject], run: pa.RecordBatch, times: IntArray)
         "payload": payloads,
     }
     yield REJECTS, to_ipc(pa.table(columns, schema=REJECT_SCHEMA))
-
-
-def to_ipc(table: pa.Table) -> bytes:
-    """A small table as an Arrow IPC stream."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
-
-
-def from_ipc(data: bytes) -> pa.Table:
-    """Inverse of `to_ipc`."""
-    with pa.ipc.open_stream(data) as reader:
-        return reader.read_all()

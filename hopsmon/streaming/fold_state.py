@@ -17,6 +17,8 @@ from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.window import WindowSpec, to_micros
+from hopsmon.streaming.failures import Failures
+from hopsmon.streaming.flag_counts import FlagCounts
 from hopsmon.streaming.framing import pack, unpack
 from hopsmon.streaming.partial import NEVER, Key, Partial
 
@@ -59,6 +61,8 @@ class FoldState:
         closed_until: every window that ends at or before it is closed, µs.
         sides: bit 0: a request was seen, bit 1: a response; where both were, missing ones can be told.
         baselines: for each open window, the baseline whose bins its summary uses; MIXED after a change.
+        flags: outliers of the open windows.
+        failures: where instance techniques failed in them.
     """
 
     clocks: dict[str, Clock] = field(default_factory=dict)
@@ -66,6 +70,8 @@ class FoldState:
     closed_until: int = NEVER
     sides: int = 0
     baselines: dict[Key, str] = field(default_factory=dict)
+    flags: FlagCounts = field(default_factory=FlagCounts)
+    failures: Failures = field(default_factory=Failures)
 
     def absorb(self, partial: Partial, spec: WindowSpec, now_ms: int) -> tuple[dict[Key, Summary], Gap | None]:
         """Merge one task's partial; returns late counts for windows already closed, and a gap before the partial.
@@ -157,6 +163,8 @@ class FoldState:
             "sides": self.sides,
             "keys": keys,
             "baselines": [self.baselines[key] for key in keys],
+            "flags": self.flags.as_list(),
+            "failures": self.failures.as_list(),
         }
         return pack(head, [found if isinstance(found := self.open[key], bytes) else found.to_bytes() for key in keys])
 
@@ -170,6 +178,9 @@ class FoldState:
             head["closed_until"],
             head["sides"],
             dict(zip(keys, head["baselines"], strict=True)),
+            # Version 0.1 kept neither.
+            FlagCounts.from_list(head.get("flags", ())),
+            Failures.from_list(head.get("failures", ())),
         )
 
 

@@ -1,4 +1,4 @@
-"""judge: a closed window against the baseline, as rows of the result tables. Pure; runs on the driver."""
+"""judge: a closed window and its findings as rows of the result tables. Pure; runs on the driver."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hopsmon.core.statistics.extremes import Extremes
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.statistics.quantiles import Quantiles
-from hopsmon.core.techniques.guard import run_window_technique
+from hopsmon.core.techniques.guard import plain
 from hopsmon.streaming.fold import ClosedWindow
 from hopsmon.streaming.plan import MonitorPlan
 from hopsmon.streaming.tables import PERCENTILES
@@ -29,20 +29,6 @@ def identity(plan: MonitorPlan, slice_name: str) -> TableRow:
     """The columns every table begins with."""
     version = "" if plan.model.version is None else str(plan.model.version)
     return {"monitor": plan.name, "model_name": plan.model.name, "model_version": version, "slice": slice_name}
-
-
-def findings_of(plan: MonitorPlan, closed: ClosedWindow) -> list[Finding]:
-    """Every window technique's verdicts; one that raises gives a finding that says so.
-
-    In a slice the feature that makes the slice is left out: it has one value there by construction.
-    """
-    sliced = closed.slice.partition("=")[0] or None
-    return [
-        finding
-        for technique in plan.window_techniques
-        for finding in run_window_technique(technique, closed.summary, plan.baseline)
-        if sliced is None or finding.feature != sliced
-    ]
 
 
 def window_row(plan: MonitorPlan, closed: ClosedWindow, now: int) -> TableRow:
@@ -65,6 +51,8 @@ def window_row(plan: MonitorPlan, closed: ClosedWindow, now: int) -> TableRow:
         "closed_at": now,
         "status": status,
         "revision": 0,
+        "outliers": None if closed.flags is None else closed.flags.flagged,
+        "outliers_left_out": None if closed.flags is None else closed.flags.left_out,
     }
 
 
@@ -97,8 +85,16 @@ def drift_rows(plan: MonitorPlan, closed: ClosedWindow, findings: Iterable[Findi
             "n": finding.n,
             "reason": str(finding.reason),
             "baseline_id": plan.baseline.id,
-            "details": orjson.dumps(finding.details, option=orjson.OPT_SERIALIZE_NUMPY).decode(),
+            "details": _json(finding.details),
         }
+
+
+def _json(details: Mapping[str, Any]) -> str:
+    """Details as JSON; the guard has seen to other packages', so that only a slip of our own does not fit at once."""
+    try:
+        return orjson.dumps(details, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    except TypeError:
+        return orjson.dumps(plain(details)).decode()
 
 
 def _place(plan: MonitorPlan, closed: ClosedWindow) -> TableRow:

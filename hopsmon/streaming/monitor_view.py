@@ -14,7 +14,7 @@ from hopsmon.core.statistics.recipe import Recipe
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.statistics.table import DEFAULT_STATISTICS
 from hopsmon.core.window import to_micros
-from hopsmon.streaming.flagged import outlier_rows, reject_rows
+from hopsmon.streaming.flagged import Flagger, reject_rows
 from hopsmon.streaming.partial import NEVER, Key, Partial, Tally
 from hopsmon.streaming.plan import MonitorPlan
 from hopsmon.streaming.slices import Slicer
@@ -25,8 +25,9 @@ EARLIEST = 946_684_800_000_000  # 2000-01-01: no inference log is older; an unse
 class MonitorView:
     """Collects, for one monitor, the windows of the run of offsets its task is reading."""
 
-    def __init__(self, plan: MonitorPlan) -> None:
+    def __init__(self, plan: MonitorPlan, run: str = "") -> None:
         self.plan = plan
+        self._flagger = Flagger(plan, run)
         self.windows: dict[Key, Summary] = {}
         self._recipe = Recipe(plan.schema, plan.baseline.features, DEFAULT_STATISTICS | needs_of(plan))
         self._slicer = Slicer(plan)
@@ -57,7 +58,7 @@ class MonitorView:
         flagged = 0
         for batch in batches:
             if batch.side is Side.REQUEST:
-                count, bundle = outlier_rows(self.plan, batch, run, decoded)
+                count, bundle = self._flagger.see(batch, run, decoded)
                 flagged += count
                 yield from bundle
         times = np.where(plausible, decoded.event_time, arrival)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -24,12 +25,13 @@ def observer_of(
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     """The function that `mapInArrow` ships to the executors."""
     monitors = tuple(plans)
+    run = uuid4().hex  # a technique that is suspended in this run gets a new chance in the next
 
     def observe(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        observer = Observer(monitors)
+        observer = Observer(monitors, run)
         for batch in batches:
-            for run in runs_of_one_source(batch):
-                yield from as_rows(observer.see(run))
+            for part in runs_of_one_source(batch):
+                yield from as_rows(observer.see(part))
         yield from as_rows(observer.finish())
 
     return observe

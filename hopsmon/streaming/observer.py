@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from hopsmon.core.payloads import Decoded, decode
+from hopsmon.streaming.flagged import source_of
 from hopsmon.streaming.monitor_view import MonitorView
 from hopsmon.streaming.partial import PARTIAL
 from hopsmon.streaming.plan import MonitorPlan
@@ -20,14 +21,14 @@ MAX_OPEN_KEYS = 2_000  # (slice, window) pairs kept in a worker before they are 
 class Observer:
     """Folds record batches of one task into partials; a new source or too many keys hand on what is there."""
 
-    def __init__(self, plans: Sequence[MonitorPlan]) -> None:
-        self._views = [MonitorView(plan) for plan in plans]
+    def __init__(self, plans: Sequence[MonitorPlan], run: str = "") -> None:
+        self._views = [MonitorView(plan, run) for plan in plans]
         self._source: str | None = None
         self._first = self._last = -1
 
     def see(self, run: pa.RecordBatch) -> Iterator[Row]:
         """Take in a record batch of one topic and partition; yields what cannot wait."""
-        source = f"{run.column('topic')[0].as_py()}/{run.column('partition')[0].as_py()}"
+        source = source_of(run)
         if source != self._source:
             yield from self.finish()
         if self._source is None:

@@ -117,7 +117,8 @@ class PatientInstance(_Patient):
 
     def check(self, batch: Batch, baseline: Baseline) -> InstanceScores:
         self.begin()
-        return self.call(lambda: self._technique.check(batch, baseline))
+        scores: InstanceScores = self.call(lambda: self._technique.check(batch, baseline))
+        return scores
 
 
 _KINDS: tuple[tuple[Any, type[Any]], ...] = (

@@ -18,13 +18,15 @@ from hopsmon.core.statistics.sample import NumericSample, sample_of
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.window import WindowSpec
 from hopsmon.errors import HopsmonError
-from hopsmon.streaming.fold import LATE, STATUS, TICK, WINDOW, ClosedWindow, Status, advance
+from hopsmon.streaming.fold import LATE, STATUS, TICK, WINDOW, ClosedWindow, FoldSpec, Status, advance
 from hopsmon.streaming.fold_state import Clock, FoldState, Mode
 from hopsmon.streaming.framing import pack, unpack
 from hopsmon.streaming.partial import NEVER, PARTIAL, Partial, Tally
 
 SECOND = 1_000_000
 SPEC = WindowSpec(timedelta(seconds=10), lateness=timedelta(seconds=3), close_idle_after=timedelta(seconds=30))
+
+FOLD = FoldSpec(SPEC, "b")
 
 # A log: for each partition its event times in seconds, in log order, not sorted.
 logs = st.lists(st.lists(st.integers(0, 120), max_size=25), min_size=1, max_size=4)
@@ -73,10 +75,10 @@ def run_in_batches(log: list[list[int]], cuts: list[int]) -> dict[int, tuple[int
                 partials.append(partial_of(f"t/{p}", at[p], chunk))
             at[p] += len(chunk)
         state = FoldState.from_bytes(state.to_bytes())  # as Spark does between micro-batches
-        rows, _ = advance(state, [(PARTIAL, p.to_bytes()) for p in partials], SPEC, "b", now, Mode.ONCE)
+        rows, _ = advance(state, [(PARTIAL, p.to_bytes()) for p in partials], FOLD, now, Mode.ONCE)
         collect(rows, on_time, late)
         now += 1000
-    rows, _ = advance(state, [(TICK, b"")], SPEC, "b", 10**12, Mode.AT_END)
+    rows, _ = advance(state, [(TICK, b"")], FOLD, 10**12, Mode.AT_END)
     collect(rows, on_time, late)
     assert not state.open
     return {start: (on_time[start], late[start]) for start in {*on_time, *late}}
@@ -103,8 +105,8 @@ def test_one_partition_split_over_two_tasks_is_one_log(times: list[int], cut: in
     results = []
     for order in (parts, parts[::-1], [partial_of("t/0", 0, times)]):
         state = FoldState()
-        rows, _ = advance(state, [(PARTIAL, p.to_bytes()) for p in order], SPEC, "b", 0, Mode.ONCE)
-        rows += advance(state, [], SPEC, "b", 10**12, Mode.AT_END)[0]
+        rows, _ = advance(state, [(PARTIAL, p.to_bytes()) for p in order], FOLD, 0, Mode.ONCE)
+        rows += advance(state, [], FOLD, 10**12, Mode.AT_END)[0]
         on_time: Counter[int] = Counter()
         late: Counter[int] = Counter()
         collect(rows, on_time, late)
@@ -118,32 +120,32 @@ def closed_starts(rows: list[tuple[str, bytes]]) -> list[int]:
 
 def test_a_window_closes_when_the_slowest_partition_has_passed_it() -> None:
     state = FoldState()
-    rows, _ = advance(state, [(PARTIAL, partial_of("t/0", 0, [1, 40]).to_bytes())], SPEC, "b", 0, Mode.ONCE)
+    rows, _ = advance(state, [(PARTIAL, partial_of("t/0", 0, [1, 40]).to_bytes())], FOLD, 0, Mode.ONCE)
     assert closed_starts(rows) == [0]
     state = FoldState()
     batch = [(PARTIAL, partial_of("t/0", 0, [1, 40]).to_bytes()), (PARTIAL, partial_of("t/1", 0, [5]).to_bytes())]
-    rows, _ = advance(state, batch, SPEC, "b", 0, Mode.ONCE)
+    rows, _ = advance(state, batch, FOLD, 0, Mode.ONCE)
     assert closed_starts(rows) == []
-    rows, _ = advance(state, [(PARTIAL, partial_of("t/1", 1, [13]).to_bytes())], SPEC, "b", 1, Mode.ONCE)
+    rows, _ = advance(state, [(PARTIAL, partial_of("t/1", 1, [13]).to_bytes())], FOLD, 1, Mode.ONCE)
     assert closed_starts(rows) == [0]
 
 
 def test_an_idle_partition_stops_holding_the_others_back() -> None:
     state = FoldState()
     batch = [(PARTIAL, partial_of("t/0", 0, [1, 40]).to_bytes()), (PARTIAL, partial_of("t/1", 0, [5]).to_bytes())]
-    assert closed_starts(advance(state, batch, SPEC, "b", 0, Mode.CONTINUOUS)[0]) == []
+    assert closed_starts(advance(state, batch, FOLD, 0, Mode.CONTINUOUS)[0]) == []
     more = [(PARTIAL, partial_of("t/0", 2, [41]).to_bytes())]
-    assert closed_starts(advance(state, more, SPEC, "b", 29_999, Mode.CONTINUOUS)[0]) == []
-    assert closed_starts(advance(state, [(TICK, b"")], SPEC, "b", 30_000, Mode.CONTINUOUS)[0]) == [0]
+    assert closed_starts(advance(state, more, FOLD, 29_999, Mode.CONTINUOUS)[0]) == []
+    assert closed_starts(advance(state, [(TICK, b"")], FOLD, 30_000, Mode.CONTINUOUS)[0]) == [0]
 
 
 def test_the_last_window_closes_without_new_traffic() -> None:
     """By its end (50 s) + lateness (3 s) + close_idle_after (30 s) of the wall clock, and not before."""
     state = FoldState()
-    advance(state, [(PARTIAL, partial_of("t/0", 0, [41]).to_bytes())], SPEC, "b", 42_000, Mode.CONTINUOUS)
-    assert closed_starts(advance(state, [(TICK, b"")], SPEC, "b", 82_999, Mode.CONTINUOUS)[0]) == []
-    assert closed_starts(advance(state, [(TICK, b"")], SPEC, "b", 83_000, Mode.CONTINUOUS)[0]) == [40]
-    rows, changed = advance(state, [(TICK, b"")], SPEC, "b", 84_000, Mode.CONTINUOUS)
+    advance(state, [(PARTIAL, partial_of("t/0", 0, [41]).to_bytes())], FOLD, 42_000, Mode.CONTINUOUS)
+    assert closed_starts(advance(state, [(TICK, b"")], FOLD, 82_999, Mode.CONTINUOUS)[0]) == []
+    assert closed_starts(advance(state, [(TICK, b"")], FOLD, 83_000, Mode.CONTINUOUS)[0]) == [40]
+    rows, changed = advance(state, [(TICK, b"")], FOLD, 84_000, Mode.CONTINUOUS)
     assert [kind for kind, _ in rows] == [STATUS]
     assert not changed  # idle state is not written again
 
@@ -151,18 +153,18 @@ def test_the_last_window_closes_without_new_traffic() -> None:
 def test_other_models_traffic_does_not_keep_a_window_open() -> None:
     """A busy topic, an idle model: its last window closes as if the topic were silent."""
     state = FoldState()
-    advance(state, [(PARTIAL, partial_of("t/0", 0, [41]).to_bytes())], SPEC, "b", 42_000, Mode.CONTINUOUS)
+    advance(state, [(PARTIAL, partial_of("t/0", 0, [41]).to_bytes())], FOLD, 42_000, Mode.CONTINUOUS)
     for second in range(43, 83):
         foreign = Partial("t/0", second, second, None, {}, "b", Tally(messages=1, foreign=1))
-        rows, _ = advance(state, [(PARTIAL, foreign.to_bytes())], SPEC, "b", second * 1000, Mode.CONTINUOUS)
+        rows, _ = advance(state, [(PARTIAL, foreign.to_bytes())], FOLD, second * 1000, Mode.CONTINUOUS)
         assert closed_starts(rows) == []
-    assert closed_starts(advance(state, [(TICK, b"")], SPEC, "b", 83_000, Mode.CONTINUOUS)[0]) == [40]
+    assert closed_starts(advance(state, [(TICK, b"")], FOLD, 83_000, Mode.CONTINUOUS)[0]) == [40]
 
 
 def test_a_bounded_run_leaves_a_window_open_whose_time_has_not_come() -> None:
     state = FoldState()
-    advance(state, [(PARTIAL, partial_of("t/0", 0, [41]).to_bytes())], SPEC, "b", 42_000, Mode.ONCE)
-    rows, _ = advance(state, [(TICK, b"")], SPEC, "b", 60_000, Mode.AT_END)
+    advance(state, [(PARTIAL, partial_of("t/0", 0, [41]).to_bytes())], FOLD, 42_000, Mode.ONCE)
+    rows, _ = advance(state, [(TICK, b"")], FOLD, 60_000, Mode.AT_END)
     assert closed_starts(rows) == []
     status = Status.from_bytes(next(payload for kind, payload in rows if kind == STATUS))
     assert [window.start // SECOND for _, window in status.open] == [40]
@@ -170,23 +172,23 @@ def test_a_bounded_run_leaves_a_window_open_whose_time_has_not_come() -> None:
 
 def test_late_rows_of_a_closed_window_are_counted_not_lost() -> None:
     state = FoldState()
-    advance(state, [(PARTIAL, partial_of("t/0", 0, [1, 2, 40]).to_bytes())], SPEC, "b", 0, Mode.ONCE)
-    rows, _ = advance(state, [(PARTIAL, partial_of("t/0", 3, [3, 4, 41]).to_bytes())], SPEC, "b", 1, Mode.ONCE)
+    advance(state, [(PARTIAL, partial_of("t/0", 0, [1, 2, 40]).to_bytes())], FOLD, 0, Mode.ONCE)
+    rows, _ = advance(state, [(PARTIAL, partial_of("t/0", 3, [3, 4, 41]).to_bytes())], FOLD, 1, Mode.ONCE)
     late = [ClosedWindow.from_bytes(payload) for kind, payload in rows if kind == LATE]
     assert [(c.window.start, c.summary.late, c.summary.instances) for c in late] == [(0, 2, 0)]
 
 
 def test_a_gap_in_the_offsets_is_reported() -> None:
     state = FoldState()
-    advance(state, [(PARTIAL, partial_of("t/0", 5, [1, 2]).to_bytes())], SPEC, "b", 0, Mode.ONCE)
-    rows, _ = advance(state, [(PARTIAL, partial_of("t/0", 17, [3]).to_bytes())], SPEC, "b", 1, Mode.ONCE)
+    advance(state, [(PARTIAL, partial_of("t/0", 5, [1, 2]).to_bytes())], FOLD, 0, Mode.ONCE)
+    rows, _ = advance(state, [(PARTIAL, partial_of("t/0", 17, [3]).to_bytes())], FOLD, 1, Mode.ONCE)
     status = Status.from_bytes(next(payload for kind, payload in rows if kind == STATUS))
     assert [(gap.source, gap.first, gap.last) for gap in status.gaps] == [("t/0", 7, 16)]
 
 
-def test_bundles_pass_untouched() -> None:
-    rows, changed = advance(FoldState(), [("outliers", b"abc"), ("rejects", b"def")], SPEC, "b", 0, Mode.CONTINUOUS)
-    assert rows[:2] == [("outliers", b"abc"), ("rejects", b"def")]
+def test_rejects_pass_untouched() -> None:
+    rows, changed = advance(FoldState(), [("rejects", b"abc"), ("rejects", b"def")], FOLD, 0, Mode.CONTINUOUS)
+    assert rows[:2] == [("rejects", b"abc"), ("rejects", b"def")]
     assert not changed
 
 

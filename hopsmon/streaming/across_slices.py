@@ -1,0 +1,78 @@
+"""Across slices: what one window's findings in all slices say together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import log10
+
+import numpy as np
+
+from hopsmon.core.finding import Finding, Reason, Severity
+from hopsmon.core.multiplicity import e_benjamini_hochberg
+from hopsmon.core.root_cause import MOST_RANKED, rank_slices
+
+E_DETECTOR = "e_detector"  # its finding for the model: score = log10 of the evidence M, threshold = log10 of c
+_LARGEST = 300.0  # beyond, 10^x is no float
+
+BySlice = Mapping[str, Sequence[Finding]]
+
+
+def together(findings: BySlice) -> dict[str, list[Finding]]:
+    """The findings of one window's slices ("": all traffic) so that many slices do not give many alarms.
+
+    e-BH (Wang & Ramdas, JRSS-B 84(3), 2022) over the K slices that have evidence M: their alarms stand where
+    M ≥ c · K / k, k being how many stand. A hundred slices without drift then alarm together as seldom as one; slices
+    that all drift need c each. All traffic is judged on its own. Where a slice's alarm does not stand, none of the
+    detector's findings in it is drift, and `threshold` says what it would have taken.
+    """
+    result = {name: list(of) for name, of in findings.items()}
+    models = {name: model for name, of in findings.items() if name and (model := _model(of)) is not None}
+    if len(models) < 2:
+        return result
+    names = list(models)
+    over = np.array([(models[name].score or 0.0) - (models[name].threshold or 0.0) for name in names])
+    stand = e_benjamini_hochberg(10.0 ** np.clip(over, -_LARGEST, _LARGEST), 1.0)
+    more = log10(len(names) / max(int(stand.sum()), 1))
+    for name, stands in zip(names, stand.tolist(), strict=True):
+        result[name] = [_judged(finding, more, len(names), stands=stands) for finding in result[name]]
+    return result
+
+
+def _model(findings: Sequence[Finding]) -> Finding | None:
+    for finding in findings:
+        computed = finding.score is not None and finding.threshold is not None
+        if finding.technique == E_DETECTOR and finding.feature is None and computed:
+            return finding
+    return None
+
+
+def _judged(finding: Finding, more: float, slices: int, *, stands: bool) -> Finding:
+    if finding.technique != E_DETECTOR:
+        return finding
+    if finding.feature is None and finding.threshold is not None:
+        details = {**finding.details, "slices": slices}
+        finding = replace(finding, threshold=finding.threshold + more, details=details)
+    if finding.is_drift and not stands:
+        return replace(finding, is_drift=False, severity=Severity.NONE, reason=Reason.OK)
+    return finding
+
+
+def ranked(findings: BySlice, rows: Mapping[str, int], importances: Mapping[str, float]) -> dict[str, list[Finding]]:
+    """The same findings; those of drift in the model over all traffic name the slices it comes from.
+
+    details["slices"]: at most ten slices of the same window, the largest contribution first (`rank_slices`).
+    """
+    result = {name: list(of) for name, of in findings.items()}
+    slices = {name: of for name, of in findings.items() if name}
+    whole = result.get("", [])
+    if not slices or not any(finding.is_drift and finding.feature is None for finding in whole):
+        return result
+    ranking = rank_slices(slices, rows, importances)[:MOST_RANKED]
+    result[""] = [
+        replace(finding, details={**finding.details, "slices": ranking})
+        if finding.is_drift and finding.feature is None
+        else finding
+        for finding in whole
+    ]
+    return result

@@ -1,0 +1,141 @@
+"""WindowJudge: one monitor's closed windows judged, in order of time, each slice going on from its own states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+from uuid import uuid4
+
+from hopsmon.core.baseline import Baseline, ReferenceWindow
+from hopsmon.core.finding import Finding, Reason
+from hopsmon.core.schema import ModelSchema
+from hopsmon.core.statistics.base import Statistic
+from hopsmon.core.statistics.reservoir import Reservoir
+from hopsmon.core.statistics.summary import Summary
+from hopsmon.core.techniques.protocols import InstanceTechnique, SequenceTechnique
+from hopsmon.core.verdicts import Judge
+from hopsmon.streaming import across_slices
+from hopsmon.streaming.fold import ClosedWindow, time_of
+from hopsmon.streaming.patience import begin, patient
+from hopsmon.streaming.plan import MonitorPlan
+from hopsmon.streaming.ports import ResultStore
+from hopsmon.streaming.states import States
+from hopsmon.streaming.tables import STATES
+
+Verdicts = tuple[ClosedWindow, list[Finding]]
+
+
+class WindowJudge:
+    """Judges the closed windows of one monitor; made once a run, on the driver."""
+
+    def __init__(self, plan: MonitorPlan, store: ResultStore) -> None:
+        run = f"{plan.name}/{uuid4().hex}"
+        self._plan = plan
+        self._store = store
+        self._techniques = [
+            patient(technique, plan.technique_seconds, run)
+            for technique in plan.techniques
+            if not isinstance(technique, InstanceTechnique)
+        ]
+        self._judges: dict[str, Judge] = {}  # by the feature that makes the slice; "": all traffic
+        self._states: States | None = None
+
+    def judged(self, closed: Sequence[bytes]) -> Iterator[Verdicts]:
+        """The windows of one micro-batch (as the fold hands them on) in order of time, each with its findings."""
+        states = self._loaded()
+        states.forget()
+        # Opened only when it is their turn: a backlog may close thousands at once.
+        for _, group in groupby(sorted(closed, key=time_of), key=lambda payload: time_of(payload)[0]):
+            yield from self._of_one_time([ClosedWindow.from_bytes(payload) for payload in group], states)
+
+    def _of_one_time(self, windows: Sequence[ClosedWindow], states: States) -> Iterator[Verdicts]:
+        findings: Mapping[str, Sequence[Finding]] = {window.slice: self._findings(window, states) for window in windows}
+        rows = {window.slice: window.summary.instances for window in windows}
+        findings = across_slices.ranked(across_slices.together(findings), rows, self._plan.importances)
+        for window in windows:
+            yield window, [*findings[window.slice], *failures(window)]
+
+    def _findings(self, closed: ClosedWindow, states: States) -> list[Finding]:
+        """Every technique's verdicts on one window of one slice.
+
+        Sequence techniques take windows for independent: of windows that overlap they see every n-th, whose start is a
+        multiple of the size.
+        """
+        sliced = closed.slice.partition("=")[0]
+        judge, summary, start = self._judge(sliced), without(closed.summary, sliced), closed.window.start
+        begin(self._techniques)
+        if start % self._plan.window.size_micros:
+            alone = copy(judge)  # what it knows about the baseline is the same
+            alone.techniques = [one for one in judge.techniques if not isinstance(one, SequenceTechnique)]
+            return alone.judge(summary, start, {})[0]
+        findings, after = judge.judge(summary, start, states.before(closed.slice, start))
+        states.put(closed.slice, closed.window, after)
+        return findings
+
+    def _judge(self, sliced: str) -> Judge:
+        """In a slice the feature that makes it is left out: it has one value there by construction."""
+        if sliced not in self._judges:
+            plan = self._plan
+            baseline = baseline_without(plan.baseline, sliced)
+            self._judges[sliced] = Judge(self._techniques, baseline, plan.correction, plan.importances)
+        return self._judges[sliced]
+
+    def _loaded(self) -> States:
+        if self._states is None:
+            kept = self._plan.sequence_techniques
+            rows = self._store.read(STATES.name, self._plan.name).to_pylist() if kept else []
+            self._states = States(self._plan, rows)
+        return self._states
+
+    def state_rows(self) -> list[dict[str, Any]]:
+        """What the micro-batch leaves in hopsmon_states, without the columns that name the monitor."""
+        return self._loaded().rows()
+
+    def written(self) -> None:
+        """The micro-batch is in the store."""
+        self._loaded().commit()
+
+
+def failures(closed: ClosedWindow) -> Iterator[Finding]:
+    """Instance techniques that failed on some of the window's instances."""
+    for technique, instances, error in closed.failures:
+        yield Finding.not_computable(technique, None, Reason.FAILED, instances, error=error)
+
+
+def without(summary: Summary, feature: str) -> Summary:
+    """The summary as if the model had no such feature."""
+    if not feature:
+        return summary
+    features = {name: of for name, of in summary.features.items() if name != feature}
+    return replace(summary, features=features, model=_joint_without(summary.model, feature))
+
+
+def baseline_without(baseline: Baseline, feature: str) -> Baseline:
+    """The baseline as if the model had no such feature."""
+    if not feature:
+        return baseline
+    schema = ModelSchema(
+        tuple(one for one in baseline.schema.features if one.name != feature),
+        tuple(one for one in baseline.schema.predictions if one.name != feature),
+    )
+    return replace(
+        baseline,
+        schema=schema,
+        features={name: of for name, of in baseline.features.items() if name != feature},
+        joint=_joint_without(baseline.joint, feature),
+        windows=tuple(ReferenceWindow(window.start, without(window.summary, feature)) for window in baseline.windows),
+    )
+
+
+def _joint_without(joint: Mapping[str, Statistic], feature: str) -> dict[str, Statistic]:
+    """Slices are made by labels, so of the statistics of several features only the sample holds the feature."""
+    return {name: _sample_without(of, feature) if isinstance(of, Reservoir) else of for name, of in joint.items()}
+
+
+def _sample_without(sample: Reservoir, feature: str) -> Reservoir:
+    if feature not in sample.rows.column_names:
+        return sample
+    return replace(sample, rows=sample.rows.drop_columns([feature]))
