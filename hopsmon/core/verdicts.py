@@ -12,14 +12,15 @@ import numpy as np
 
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.finding import Finding, Reason, Severity
-from hopsmon.core.multiplicity import Correction, adjusted
+from hopsmon.core.multiplicity import ONLINE, Correction, OnlineFdr, adjusted, e_value_of
 from hopsmon.core.natural import NaturalVariation
 from hopsmon.core.root_cause import explained
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques.guard import run_sequence_technique, run_window_technique
 from hopsmon.core.techniques.protocols import SequenceTechnique, Technique, WindowTechnique
 
-States = Mapping[str, bytes]  # by technique: what it keeps between the windows of one slice
+# What is kept between the windows of one slice: by technique, and as "psi#lord" by technique and online correction.
+States = Mapping[str, bytes]
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Judge:
 
     Attributes:
         techniques: all of the monitor's; those on instances are not this class's business.
-        correction: how each technique's p-values of one window are corrected for the number of features.
+        correction: how each technique's p-values are corrected for the number of features, or of windows and features.
         importances: how much each feature matters to the model, where somebody knows; used to rank root causes.
     """
 
@@ -51,13 +52,27 @@ class Judge:
         for technique in self.techniques:
             if isinstance(technique, WindowTechnique):
                 found = self._natural_of(technique).applied(run_window_technique(technique, window, baseline))
-                findings += corrected(found, self.correction, getattr(technique, "alpha", None))
+                findings += self._corrected(technique, found, states, after)
             elif isinstance(technique, SequenceTechnique):
                 found, state = run_sequence_technique(technique, states.get(technique.name), window, baseline)
                 findings += found
                 if state is not None:
                     after[technique.name] = state
         return explained(findings, self.importances), after
+
+    def _corrected(
+        self, technique: WindowTechnique, found: Sequence[Finding], states: States, after: dict[str, bytes]
+    ) -> list[Finding]:
+        """The findings after the correction; one over time keeps its state in `after`."""
+        alpha, kind = getattr(technique, "alpha", None), ONLINE.get(self.correction)
+        if kind is None:
+            return corrected(found, self.correction, alpha)
+        if alpha is None:
+            return list(found)
+        key = f"{technique.name}#{self.correction}"
+        findings, memory = corrected_online(found, kind.from_bytes(states[key]) if key in states else kind(), alpha)
+        after[key] = memory.to_bytes()
+        return findings
 
     def _natural_of(self, technique: WindowTechnique) -> NaturalVariation:
         if technique.name not in self._natural:
@@ -74,8 +89,28 @@ def corrected(findings: Sequence[Finding], correction: Correction, alpha: float 
     p_values = np.array([findings[number].p_value for number in asked], np.float64)
     result = list(findings)
     for number, p_adjusted in zip(asked, adjusted(p_values, correction).tolist(), strict=True):
-        finding = replace(findings[number], p_adjusted=p_adjusted)
-        if finding.is_drift and alpha is not None and p_adjusted >= alpha:
-            finding = replace(finding, is_drift=False, severity=Severity.NONE, reason=Reason.OK)
-        result[number] = finding
+        result[number] = _with_adjusted(findings[number], p_adjusted, alpha)
     return result
+
+
+def corrected_online(findings: Sequence[Finding], memory: OnlineFdr, alpha: float) -> tuple[list[Finding], OnlineFdr]:
+    """Like `corrected`, for a correction over time: one finding after another, and what to go on from.
+
+    `p_adjusted` is the p-value (for e-LOND 1 / e, e = 1 / (2 √p)) times alpha over the level that it was allowed.
+    """
+    result = []
+    for finding in findings:
+        if finding.p_value is None:
+            result.append(finding)
+            continue
+        asked = 1 / e_value_of(finding.p_value) if memory.name is Correction.E_LOND else finding.p_value
+        _, level, memory = memory.test(asked, alpha)
+        result.append(_with_adjusted(finding, min(1.0, asked * alpha / level), alpha))
+    return result, memory
+
+
+def _with_adjusted(finding: Finding, p_adjusted: float, alpha: float | None) -> Finding:
+    finding = replace(finding, p_adjusted=p_adjusted)
+    if finding.is_drift and alpha is not None and p_adjusted >= alpha:
+        return replace(finding, is_drift=False, severity=Severity.NONE, reason=Reason.OK)
+    return finding

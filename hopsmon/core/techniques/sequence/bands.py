@@ -20,8 +20,8 @@ LEAST_WINDOWS = 24  # fewer windows than a day has hours: the spread is estimate
 _FEWEST_WINDOWS = 5
 _QUANTILE = 0.99
 # A window counts as at most this many times n*, where luck alone would spread windows of n* rows as widely as the
-# traffic does. More rows say no more about a share that moves by itself: with all 5,000 rows counted, each hour a little
-# further out than any in the reference was an alarm (30 to 45 hours a month instead of none; see docs/benchmarks.md).
+# traffic does. More rows say no more about a share that moves by itself: with all 5,000 rows counted, each hour a bit
+# further out than any in the reference was an alarm (30 to 45 hours a month instead of none; docs/benchmarks.md).
 _WORTH = 4.0
 MOST_WINDOWS = 400
 

@@ -58,8 +58,7 @@ class Bets:
 
 def advanced(log_evidence: FloatArray, log_factor: FloatArray, most: FloatArray) -> FloatArray:
     """M after one more window, M = (M before + 1) · e, at most `most`; from log(M before + 1) and log e."""
-    evidence: FloatArray = np.exp(np.minimum(log_evidence + log_factor, np.log(most)))
-    return evidence
+    return np.asarray(np.exp(np.minimum(log_evidence + log_factor, np.log(most))))
 
 
 def levelled(values: FloatArray, weights: FloatArray, most: FloatArray) -> FloatArray:
