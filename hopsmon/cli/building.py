@@ -1,4 +1,4 @@
-"""`hopsmon validate`, `baseline` and `techniques`: what comes before a run."""
+"""`hopsmon validate` and `baseline`: what comes before a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from hopsmon.core.baseline_json import readable
 from hopsmon.core.natural import LEAST_WINDOWS
 from hopsmon.core.schema import FeatureType, ModelRef
 from hopsmon.core.season import Season
-from hopsmon.core.techniques import registry
 from hopsmon.core.window import to_datetime
 from hopsmon.errors import ConfigError, OutsideError, UnknownNameError
 
@@ -175,38 +174,3 @@ def _labels(figures: dict[str, Any]) -> str:
     labels = list(figures.get("labels", {}))
     rest = figures.get("labels_known", 0) - _LABELS_SHOWN
     return ", ".join(labels[:_LABELS_SHOWN]) + (f", … {rest:,} more" if rest > 0 else "")
-
-
-def techniques(name: str | None = typer.Argument(None, help="Show all about this one.")) -> None:
-    """List the techniques, or tell all about one: meaning, formula, parameters, sources.
-
-    [bold]hopsmon techniques[/bold]
-
-    [bold]hopsmon techniques psi[/bold]
-    """
-    if name is not None:
-        _tell_one(registry.describe(name))
-        return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("technique", "looks at", "what it finds"):
-        table.add_column(heading)
-    for known in registry.names():
-        described = registry.describe(known)
-        default = "" if known in registry.DEFAULT_TECHNIQUES else " (not by default)"
-        table.add_row(known + default, f"each {described.kind}", Text(described.title))
-    out.print(table)
-
-
-def _reflowed(doc: str) -> str:
-    """Paragraphs without the source's line breaks, so that they fit any terminal; examples stay as they are."""
-    paragraphs = doc.split("\n\n")
-    return "\n\n".join(part if part.startswith((">>>", " ")) else " ".join(part.split()) for part in paragraphs)
-
-
-def _tell_one(described: registry.Description) -> None:
-    out.print(f"[bold]{described.name}[/bold], looks at each {described.kind}\n")
-    out.print(_reflowed(described.doc), markup=False)
-    if described.parameters:
-        out.print("\n[bold]Parameters[/bold]")
-    for parameter in described.parameters:
-        out.print(f"  {parameter.name}: {parameter.type} = {parameter.default}", markup=False)

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import hopsmon
-from hopsmon.cli import building, demo, doctor, running, showing, upkeep
+from hopsmon.cli import building, demo, doctor, running, showing, techniques, upkeep
 from hopsmon.cli.console import Ended, set_up_logging, tell_error
 from hopsmon.errors import ConfigError, HopsmonError
 
@@ -93,7 +93,7 @@ app.command("validate")(building.validate)
 app.command("baseline")(building.baseline)
 app.command("run")(running.run)
 app.command("show")(showing.show)
-app.command("techniques")(building.techniques)
+app.command("techniques")(techniques.techniques)
 app.command("doctor")(doctor.doctor)
 app.command("optimize")(upkeep.optimize)
 app.command("vacuum")(upkeep.vacuum)

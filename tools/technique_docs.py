@@ -1,0 +1,171 @@
+"""Writes docs/techniques/: one page a technique, made from its docstring, and the index. `--check` only compares."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import doctest
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hopsmon.core.techniques import registry
+from hopsmon.core.techniques.guide import FAMILIES, by_default, family_of, meaning, sections
+from hopsmon.core.techniques.registry import Description
+
+FOLDER = Path(__file__).parents[1] / "docs" / "techniques"
+_COMMAND = "python tools/technique_docs.py"
+_KINDS = {"instance": "single instances", "window": "one closed window", "sequence": "a series of windows"}
+
+CHOOSING = """\
+## Which techniques should I use?
+
+Start with none of your own: the default set ({default}) finds shifts, new and lost labels, nulls and wrong types,
+and is made to be left on. A verdict needs both a size that matters (`threshold`) and more than chance (`alpha`,
+corrected for the number of features), so small windows do not cry wolf and large ones do not flag what nobody would
+notice. Give the baseline the event time of its data: then what the reference's own hours and weekdays do is no drift.
+
+Then, by what you need:
+
+| you want | use |
+|---|---|
+| alerts that wake somebody | `e_detector`: looks as often as it likes, and its false alarms stay rare |
+| one number a feature that people know | `psi`; for labels and numbers alike also `js`, `hellinger`, `tvd` |
+| how far, in the feature's own unit | `wasserstein` with `unit: raw`, `mean_shift` |
+| the tails, or a spread that changed | `anderson_darling`, `variance_shift`; `ks` sees the middle best |
+| labels: any change, new ones, lost ones | `chi2` or `g_test`, `unseen_categories`, `vanished_categories` |
+| broken pipelines | `null_share`, `range`, `unseen_category` |
+| features that are each fine but no longer go together | `domain_classifier`, `pca_reconstruction`, `mmd` |
+| single requests to look at | `z_score` and `range` (cheap), `mahalanobis`, `isolation_forest`, `knn_distance` |
+| an error rate or a score followed over time | `adwin`, `page_hinkley`, `hddm` |
+| the numbers you had before | `hopsmon.compare(…, convention="evidently")`, or nannyml, deequ, tfdv, hopsworks |
+
+Several distances on one feature say the same thing several times: choose one. A technique with parameters is a
+mapping of one key, `{{"psi": {{"threshold": 0.2}}}}`, in YAML and Python alike. One of your own is a class in a package
+of yours; [examples/custom_technique](../../examples/custom_technique/README.md) shows all of it.
+"""
+
+
+def pages() -> dict[str, str]:
+    """Every page by its file name."""
+    described = [registry.describe(name) for name in registry.BUILT_IN]
+    return {f"{one.name}.md": page(one) for one in described} | {"README.md": index(described)}
+
+
+def page(described: Description) -> str:
+    """The page of one technique."""
+    parts = sections(described)
+    family = FAMILIES[family_of(described)]
+    lines = [_made_by(), f"# {described.name}", "", f"{escaped(described.title)}", ""]
+    lines += [
+        f"{family.title}: looks at {_KINDS[described.kind]}. "
+        + ("Runs by default." if by_default(described.name) else "Runs where it is named.")
+        + (f" Reads: {', '.join(described.needs)}." if described.needs else ""),
+        "",
+    ]
+    for paragraph in parts.paragraphs:
+        lines += [escaped(paragraph), ""]
+    lines += _parameters(described)
+    if parts.example:
+        lines += ["## Example", "", "```python", *_imports(described, parts.example), parts.example, "", "```", ""]
+    lines += ["[All techniques](README.md)", ""]
+    return "\n".join(lines)
+
+
+def _parameters(described: Description) -> list[str]:
+    if not described.parameters:
+        return ["It has no parameters.", ""]
+    rows = [
+        f"| `{one.name}` | {one.type} | `{one.default}` | {escaped(meaning(described, one.name))} |"
+        for one in described.parameters
+    ]
+    return ["## Parameters", "", "| name | type | default | meaning |", "|---|---|---|---|", *rows, ""]
+
+
+def _imports(described: Description, example: str) -> list[str]:
+    """What the example takes for granted in its own module: the page must run by itself."""
+    kind: Any = registry.technique_class(described.name)
+    module = sys.modules[kind.__module__]
+    code = "".join(step.source for step in doctest.DocTestParser().get_examples(example))
+    tree = ast.parse(code)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own |= {alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, _IMPORTS) for alias in node.names}
+    return [_import(name, module) for name in sorted(used - own) if hasattr(module, name)]
+
+
+_IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+def _import(name: str, module: ModuleType) -> str:
+    value = getattr(module, name)
+    if isinstance(value, ModuleType):
+        return f">>> import {value.__name__}" + (f" as {name}" if value.__name__ != name else "")
+    home = getattr(value, "__module__", module.__name__)
+    known = home if hasattr(sys.modules.get(home), name) else module.__name__
+    return f">>> from {known} import {name}"
+
+
+def index(described: list[Description]) -> str:
+    """The page that lists all of them."""
+    default = ", ".join(f"`{name}`" for name in registry.DEFAULT_TECHNIQUES)
+    lines = [_made_by(), "# Techniques", "", CHOOSING.format(default=default)]
+    for name, family in FAMILIES.items():
+        members = [one for one in described if family_of(one) == name]
+        if not members:
+            continue
+        lines += [f"## {family.title}", "", f"A verdict is about {family.looks_at}.", ""]
+        lines += ["| technique | what it finds | default |", "|---|---|---|"]
+        lines += [
+            f"| [{one.name}]({one.name}.md) | {escaped(one.title)} | {'yes' if by_default(one.name) else ''} |"
+            for one in members
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _made_by() -> str:
+    return f"<!-- Made by `{_COMMAND}` from the docstrings; edit those. -->"
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is; what stands in backticks stays."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(part if part.startswith("`") else _escape(part) for part in parts)
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"([\\*_\[\]|#])", r"\\\1", text).replace("<", "&lt;").replace(">", "&gt;")
+
+
+def outdated(folder: Path = FOLDER) -> list[str]:
+    """Pages that are missing, differ, or belong to no technique."""
+    wanted = pages()
+    there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
+    return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+
+
+def main() -> None:
+    """Write the pages, or with --check say which are out of date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 where a page is out of date")
+    only_check = parser.parse_args().check
+    changed = outdated()
+    if only_check:
+        if changed:
+            sys.exit(f"Out of date: {', '.join(changed)}. Run: {_COMMAND}")
+        return
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    wanted = pages()
+    for name in changed:
+        if name in wanted:
+            (FOLDER / name).write_text(wanted[name], encoding="utf-8")
+        else:
+            (FOLDER / name).unlink()
+    print(f"{FOLDER}: {len(changed)} of {len(wanted)} pages changed")
+
+
+if __name__ == "__main__":
+    main()
