@@ -3,7 +3,9 @@
 Bins: numpy's "sturges" over both sides pooled where the reference has more than 20 distinct numbers, else every number
 is a bin of its own. PSI and KL fill empty bins with 0.0001 (or less) and do not renormalise. Its chi-square takes the
 reference as the truth, so one unseen label gives p = 0; its G-test wants equally many rows on both sides. Cramér–von
-Mises goes wrong with ties, as scipy's does. None of that is hopsmon's default.
+Mises goes wrong with ties, as scipy's does; where both sides have 20 values or fewer Evidently crashes under numpy 2,
+here is scipy's exact p-value. None of that is hopsmon's default. (numpy 2.1 and later make no bin of an integer column
+narrower than 1; Evidently's numbers here are those without that.)
 
 `chi2` on a numeric feature stands for what Evidently runs by itself on numbers of at most five distinct values: the
 z-test for two, chi-square for more. `mean_shift` is its t-test on numbers and its z-test on labels. The score of `tvd`
@@ -25,14 +27,7 @@ from hopsmon.core.batch import FloatArray
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.techniques.conventions import formulas
 from hopsmon.core.techniques.conventions.rules import Measured, Peer, Rule, Verdict, refuse
-from hopsmon.core.techniques.conventions.samples import (
-    Labels,
-    Numbers,
-    labels_of,
-    numbers_of,
-    sample_of,
-    whole_numbers,
-)
+from hopsmon.core.techniques.conventions.samples import Labels, Numbers, labels_of, numbers_of, sample_of
 from hopsmon.core.techniques.pairs import NUMBERS, Pair
 
 _FEW = 20  # up to so many distinct numbers are bins of their own
@@ -48,18 +43,13 @@ def _shares(pair: Pair, fill: bool) -> tuple[FloatArray, FloatArray, Measured]:
         method, (reference, current), n = "labels", sample.shares, int(sample.current.sum())
     elif len(np.unique(sample.reference)) > _FEW:
         method, n = "sturges", len(sample.current)
-        edges = _sturges(sample.pooled, whole_numbers(pair))
+        edges = np.histogram_bin_edges(sample.pooled, bins="sturges")
         reference, current = (np.histogram(side, edges)[0] / len(side) for side in (sample.reference, sample.current))
     else:
         method, (reference, current), n = "values", sample.as_labels().shares, len(sample.current)
     if fill:
         reference, current = _filled(reference), _filled(current)
     return reference, current, Measured(0.0, n, details={"bins": len(reference), "method": method})
-
-
-def _sturges(values: FloatArray, whole: bool) -> FloatArray:
-    """Edges by numpy, which makes no bin of integers narrower than 1."""
-    return np.histogram_bin_edges(values.astype(np.int64) if whole else values, bins="sturges")
 
 
 def _filled(shares: FloatArray) -> FloatArray:
@@ -87,7 +77,7 @@ def _hellinger(pair: Pair) -> Measured:
         reference, current = sample.shares
         overlap, bins, n = float(np.sqrt(reference * current).sum()), len(sample.names), int(sample.current.sum())
     else:
-        edges = _sturges(np.unique(sample.pooled), whole_numbers(pair))
+        edges = np.histogram_bin_edges(np.unique(sample.pooled), bins="sturges")
         heights = [np.histogram(side, edges, density=True)[0] for side in (sample.reference, sample.current)]
         bins, n = len(edges) - 1, len(sample.current)
         overlap = float(np.sqrt(heights[0] * heights[1]).sum()) * float(edges[-1] - edges[0]) / bins

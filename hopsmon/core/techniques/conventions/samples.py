@@ -9,7 +9,6 @@ import numpy as np
 
 from hopsmon.core.batch import FloatArray
 from hopsmon.core.finding import Reason
-from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.values import Values
 from hopsmon.core.techniques.conventions.rules import refuse
@@ -93,12 +92,6 @@ def labels_of(pair: Pair) -> Labels:
 def sample_of(pair: Pair) -> Numbers | Labels:
     """Numbers of a numeric feature, label counts of any other."""
     return numbers_of(pair) if pair.kind in NUMBERS else labels_of(pair)
-
-
-def whole_numbers(pair: Pair) -> bool:
-    """Whether the column held integers all through; with one null, pandas makes it a column of floats."""
-    window, reference = pair.counts()
-    return pair.kind is FeatureType.INTEGER and window.valid == window.rows and reference.valid == reference.rows
 
 
 def _not_empty(n: int, m: int) -> None:
