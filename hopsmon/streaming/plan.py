@@ -9,7 +9,7 @@ from datetime import timedelta
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.multiplicity import Correction
 from hopsmon.core.schema import ModelRef, ModelSchema
-from hopsmon.core.techniques.protocols import InstanceTechnique, SequenceTechnique, Technique, WindowTechnique
+from hopsmon.core.techniques.protocols import InstanceTechnique, Technique, WindowTechnique
 from hopsmon.core.window import WindowSpec
 from hopsmon.streaming.ports import LogSource, ResultStore
 
@@ -60,11 +60,6 @@ class MonitorPlan:
     def window_techniques(self) -> tuple[WindowTechnique, ...]:
         """Those that compare a window with the baseline."""
         return tuple(t for t in self.techniques if isinstance(t, WindowTechnique))
-
-    @property
-    def sequence_techniques(self) -> tuple[SequenceTechnique, ...]:
-        """Those that follow the series of windows."""
-        return tuple(t for t in self.techniques if isinstance(t, SequenceTechnique))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,19 @@ a crash goes on from the same state, whatever of it was written before; and noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from hashlib import sha256
-from typing import Any, TypeAlias
+from typing import Any
 
 import orjson
 
-from hopsmon.core.techniques.protocols import SequenceTechnique
+from hopsmon.core.techniques.protocols import Technique
 from hopsmon.core.window import Window, WindowSpec, to_datetime, to_micros
 from hopsmon.streaming.plan import MonitorPlan
 
 _SLOTS = 2
 _HASH_DIGITS = 16
-
-Key: TypeAlias = tuple[str, str]  # slice, technique
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,67 +33,80 @@ class Kept:
 
 
 class States:
-    """The states of one monitor. Those of a micro-batch count from `commit` on: after they were written."""
+    """The states of one monitor. Those of a micro-batch count from `commit` on: after they were written.
+
+    A state belongs to a technique, or to one's correction over time ("psi#lord"); both are keys here.
+    """
 
     def __init__(self, plan: MonitorPlan, rows: Iterable[Mapping[str, Any]] = ()) -> None:
         """Go on from rows of hopsmon_states; of several for one slot the last counts."""
         self._baseline = plan.baseline.id
-        self._settings = {technique.name: settings_of(technique, plan.window) for technique in plan.sequence_techniques}
-        self._kept: dict[Key, dict[int, Kept]] = {}
-        self._slots: dict[Key, int] = {}  # where this micro-batch's states go
-        self._new: dict[Key, Kept] = {}
+        self._settings = {technique.name: settings_of(technique, plan.window) for technique in plan.techniques}
+        self._kept: dict[str, dict[str, dict[int, Kept]]] = {}  # by slice, key and slot
+        self._slots: dict[tuple[str, str], int] = {}  # where this micro-batch's states go
+        self._new: dict[str, dict[str, Kept]] = {}  # by slice and key
         for row in rows:
-            window = Window(*(_micros(row[name]) for name in ("window_start", "window_end")))
+            window = Window(_micros(row["window_start"]), _micros(row["window_end"]))
             kept = Kept(window, row["baseline_id"], row["settings"], row["state"])
-            self._kept.setdefault((row["slice"], row["technique"]), {})[row["slot"]] = kept
+            self._put(row["slice"], row["technique"], row["slot"], kept)
+
+    def _put(self, slice_name: str, key: str, slot: int, kept: Kept) -> None:
+        self._kept.setdefault(slice_name, {}).setdefault(key, {})[slot] = kept
 
     def before(self, slice_name: str, start: int) -> dict[str, bytes]:
-        """The states to judge a window with, by technique; one that is missing starts afresh.
+        """The states to judge a window with; one that is missing starts afresh.
 
         A slice's windows must come in order of time. A state that was made with another baseline, other parameters or
         windows of another size is no state.
         """
         found = {}
-        for technique, settings in self._settings.items():
-            kept = self._before((slice_name, technique), start)
+        for key in self._kept.get(slice_name, {}).keys() | self._new.get(slice_name, {}).keys():
+            kept = self._before(slice_name, key, start)
+            settings = self._settings.get(key.partition("#")[0])
             if kept is not None and (kept.baseline, kept.settings) == (self._baseline, settings):
-                found[technique] = kept.state
+                found[key] = kept.state
         return found
 
-    def _before(self, key: Key, start: int) -> Kept | None:
-        if key in self._new:
-            return self._new[key]
-        earlier = {slot: kept for slot, kept in self._kept.get(key, {}).items() if kept.window.start < start}
-        slot = max(earlier, key=lambda slot: earlier[slot].window.start, default=None)
-        self._slots.setdefault(key, 0 if slot is None else (slot + 1) % _SLOTS)
-        return None if slot is None else earlier[slot]
+    def _before(self, slice_name: str, key: str, start: int) -> Kept | None:
+        new = self._new.get(slice_name, {}).get(key)
+        if new is not None:
+            return new
+        slots = self._kept[slice_name][key]
+        earlier = [slot for slot, kept in slots.items() if kept.window.start < start]
+        slot = max(earlier, key=lambda slot: slots[slot].window.start, default=None)
+        self._slots.setdefault((slice_name, key), 0 if slot is None else (slot + 1) % _SLOTS)
+        return None if slot is None else slots[slot]
 
     def put(self, slice_name: str, window: Window, after: Mapping[str, bytes]) -> None:
         """The states after a window that was judged with those `before` it."""
-        for technique, state in after.items():
-            kept = Kept(window, self._baseline, self._settings[technique], state)
-            self._new[slice_name, technique] = kept
+        for key, state in after.items():
+            settings = self._settings[key.partition("#")[0]]
+            self._slots.setdefault((slice_name, key), 0)
+            self._new.setdefault(slice_name, {})[key] = Kept(window, self._baseline, settings, state)
 
     def rows(self) -> list[dict[str, Any]]:
         """What this micro-batch writes, without the columns that name the monitor."""
         return [
             {
-                "slice": key[0],
-                "technique": key[1],
-                "slot": self._slots[key],
+                "slice": slice_name,
+                "technique": key,
+                "slot": self._slots[slice_name, key],
                 "window_start": kept.window.start,
                 "window_end": kept.window.end,
                 "baseline_id": kept.baseline,
                 "settings": kept.settings,
                 "state": kept.state,
             }
-            for key, kept in self._new.items()
+            for slice_name, key, kept in self._all_new()
         ]
+
+    def _all_new(self) -> Iterator[tuple[str, str, Kept]]:
+        return ((slice_name, key, kept) for slice_name, of in self._new.items() for key, kept in of.items())
 
     def commit(self) -> None:
         """They were written."""
-        for key, kept in self._new.items():
-            self._kept.setdefault(key, {})[self._slots[key]] = kept
+        for slice_name, key, kept in self._all_new():
+            self._put(slice_name, key, self._slots[slice_name, key], kept)
         self.forget()
 
     def forget(self) -> None:
@@ -103,7 +114,7 @@ class States:
         self._new, self._slots = {}, {}
 
 
-def settings_of(technique: SequenceTechnique, spec: WindowSpec) -> str:
+def settings_of(technique: Technique, spec: WindowSpec) -> str:
     """A hash of what a state depends on beside the baseline: the technique, its parameters, the length of windows."""
     kind: Any = type(technique)
     parameters = {field.name: getattr(technique, field.name) for field in fields(kind)} if is_dataclass(kind) else {}

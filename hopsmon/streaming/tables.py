@@ -34,6 +34,7 @@ class TableSpec:
         event_time: the column that orders rows in time.
         columns: name, type and meaning of every column, in order.
         moves: whether a row's event time changes when the row is written again.
+        hidden: columns that are for hopsmon itself, and large.
     """
 
     name: str
@@ -42,6 +43,12 @@ class TableSpec:
     event_time: str
     columns: tuple[tuple[str, pa.DataType, str], ...]
     moves: bool = False
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The columns that people may want to see."""
+        return tuple(name for name, _, _ in self.columns if name not in self.hidden)
 
     @property
     def schema(self) -> pa.Schema:
@@ -112,7 +119,13 @@ STATISTICS = TableSpec(
         *((f"p{p:02d}", pa.float64(), f"{p} % quantile (KLL sketch)") for p in PERCENTILES),
         ("distinct_approx", pa.int64(), "estimated number of distinct values (HyperLogLog)"),
         ("histogram", pa.string(), "JSON: edges, counts, underflow, overflow; or counts by label, unseen, untracked"),
+        (
+            "summary",
+            pa.binary(),
+            "for hopsmon itself: the statistics, sketches included, as a new baseline is made of; null in slices",
+        ),
     ),
+    hidden=("summary",),
 )
 
 DRIFT = TableSpec(
@@ -191,12 +204,12 @@ REJECTS = TableSpec(
 
 STATES = TableSpec(
     "hopsmon_states",
-    "one row per slice, sequence technique and slot: the states after the newest windows, to go on from",
+    "one row per slice, technique and slot: what sequence techniques keep after the newest windows, to go on from",
     (*_KEY, "technique", "slot"),
     "window_end",
     (
         *_WHO,
-        ("technique", pa.string(), "registered name of the technique"),
+        ("technique", pa.string(), "registered name of the technique; name#correction of its correction over time"),
         ("slot", pa.int32(), "0 or 1: each micro-batch replaces the older of two, so that it can be done again"),
         *_WINDOW,
         ("baseline_id", pa.string(), "content hash of the baseline compared with; with another one it starts afresh"),

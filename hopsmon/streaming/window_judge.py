@@ -68,9 +68,8 @@ class WindowJudge:
         judge, summary, start = self._judge(sliced), without(closed.summary, sliced), closed.window.start
         begin(self._techniques)
         if start % self._plan.window.size_micros:
-            alone = copy(judge)  # what it knows about the baseline is the same
-            alone.techniques = [one for one in judge.techniques if not isinstance(one, SequenceTechnique)]
-            return alone.judge(summary, start, {})[0]
+            judge = copy(judge)  # what it knows about the baseline is the same
+            judge.techniques = [one for one in judge.techniques if not isinstance(one, SequenceTechnique)]
         findings, after = judge.judge(summary, start, states.before(closed.slice, start))
         states.put(closed.slice, closed.window, after)
         return findings
@@ -85,9 +84,7 @@ class WindowJudge:
 
     def _loaded(self) -> States:
         if self._states is None:
-            kept = self._plan.sequence_techniques
-            rows = self._store.read(STATES.name, self._plan.name).to_pylist() if kept else []
-            self._states = States(self._plan, rows)
+            self._states = States(self._plan, self._store.read(STATES.name, self._plan.name).to_pylist())
         return self._states
 
     def state_rows(self) -> list[dict[str, Any]]:
