@@ -2,98 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timezone
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hopsmon import wiring
 from hopsmon.config import MonitorConfig
 from hopsmon.errors import ConfigError, OutsideError, UnknownNameError
-from hopsmon.streaming.tables import TABLES, TableSpec
+from hopsmon.streaming.tables import TABLES
+from hopsmon.wiring.filters import Filters
+from hopsmon.wiring.history import BaselineHistory, SavedBaseline
+from hopsmon.wiring.rebaseline import FromWindows, rebaselined, span_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import SparkSession
 
+    from hopsmon.core.baseline import Baseline
     from hopsmon.streaming.progress import Progress, RunReport
 
 MONITORS = "_monitors"
-Moment: TypeAlias = datetime | date | str
-
-
-@dataclass(frozen=True)
-class Filters:
-    """Which rows of a result table; None takes all.
-
-    Attributes:
-        since: rows at or after; for windows, those that start at or after. Text is ISO 8601, without a zone UTC.
-        until: rows before; for windows, those that start before.
-        slice: "feature=value"; "" for all traffic.
-        only_drift: of the drift table, the verdicts that say drift.
-    """
-
-    since: Moment | None = None
-    until: Moment | None = None
-    feature: str | None = None
-    technique: str | None = None
-    slice: str | None = None
-    only_drift: bool = False
-
-    def of(self, table: pa.Table, spec: TableSpec) -> pa.Table:
-        """The rows of a table that pass, in order of time."""
-        clock = "window_start" if "window_start" in table.column_names else spec.event_time
-        wanted = self._conditions(table.column_names, clock)
-        for condition in wanted:
-            table = table.filter(condition)
-        order = [clock, *(name for name in ("slice", "feature", "technique") if name in table.column_names)]
-        return table.sort_by([(name, "ascending") for name in order])
-
-    def _conditions(self, columns: Sequence[str], clock: str) -> list[pc.Expression]:
-        conditions = []
-        if self.since is not None:
-            conditions.append(pc.field(clock) >= pa.scalar(to_moment(self.since), pa.timestamp("us", "UTC")))
-        if self.until is not None:
-            conditions.append(pc.field(clock) < pa.scalar(to_moment(self.until), pa.timestamp("us", "UTC")))
-        for name in ("feature", "technique", "slice"):
-            value = getattr(self, name)
-            if value is not None and name not in columns:
-                raise ConfigError(f"This table has no column '{name}' to filter on. It has: {', '.join(columns)}.")
-            if value is not None:
-                conditions.append(pc.field(name) == value)
-        if self.only_drift and "is_drift" in columns:
-            conditions.append(pc.field("is_drift"))
-        return conditions
-
-
-def to_moment(value: Moment) -> datetime:
-    """A point in time with zone.
-
-    >>> to_moment("2013-07-04").isoformat()
-    '2013-07-04T00:00:00+00:00'
-
-    Raises:
-        ConfigError: text that is no ISO 8601 time, or a datetime without time zone.
-    """
-    if isinstance(value, str):
-        try:
-            parsed = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-        except ValueError:
-            raise ConfigError(
-                f"Not a time: {value!r}. Allowed: ISO 8601, e.g. 2013-07-04 or 2013-07-04T12:00:00Z."
-            ) from None
-        return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
-    if not isinstance(value, datetime):
-        return datetime.combine(value, time(), timezone.utc)
-    if value.tzinfo is None:
-        raise ConfigError(f"{value!r} has no time zone; write datetime(…, tzinfo=timezone.utc).")
-    return value
+log = logging.getLogger("hopsmon.sdk")
 
 
 def connect(path: str | os.PathLike[str]) -> Store:
@@ -129,6 +63,10 @@ class Store:
             OutsideError: the store cannot be written.
         """
         made = self._config(config, settings)
+        self._tell_replaced_baseline(made)
+        return self._save(made)
+
+    def _save(self, made: MonitorConfig) -> Monitor:
         folder = self.path / MONITORS
         file = folder / f"{made.name}.yaml"
         beside = folder / f".{made.name}.{os.getpid()}.new"  # then a rename: a reader sees the old file or the new one
@@ -139,6 +77,20 @@ class Store:
         except OSError as error:
             raise OutsideError(f"Cannot save the monitor in '{folder}': {error.strerror}.") from error
         return Monitor(self, made)
+
+    def _tell_replaced_baseline(self, made: MonitorConfig) -> None:
+        """A configuration file from before `rebaseline` would go back to the old normal without a word."""
+        if made.name not in self._names():
+            return
+        saved, kept = self.monitor(made.name).config.baseline, BaselineHistory(self.path, made.name)
+        if saved.file is not None and Path(saved.file).parent == kept.folder and saved != made.baseline:
+            log.warning(
+                "monitor %s: it goes back from the accepted baseline %s to that of this configuration. To keep it, "
+                "write there: baseline: {file: %s}",
+                made.name,
+                Path(saved.file).stem,
+                saved.file,
+            )
 
     def _config(self, config: object, settings: Mapping[str, Any]) -> MonitorConfig:
         folder = Path.cwd()
@@ -176,7 +128,7 @@ class Store:
         name = f"hopsmon_{table}"
         if name not in TABLES:
             raise UnknownNameError("table", table, [known.removeprefix("hopsmon_") for known in TABLES])
-        return Filters(**filters).of(self._tables.read(name, monitor), TABLES[name])
+        return Filters(**filters).of(self._tables.read(name, monitor, TABLES[name].shown), TABLES[name])
 
     def optimize(self) -> Mapping[str, Mapping[str, int]]:
         """Merge the tables' small files; see `hopsmon optimize`."""
@@ -230,6 +182,42 @@ class Monitor:
         watch = (lambda _, batch: progress(batch)) if progress else None
         reports = wiring.run_plans(session, plans, once=once, on_progress=watch, stop=stop)
         return reports[self.config.query_name]
+
+    def rebaseline(self, from_windows: FromWindows) -> Baseline:
+        """Accept a change: make a new baseline of windows that this monitor closed, and compare with it from now on.
+
+        For all runs that start afterwards. The old baseline is kept: see `baselines` and `use_baseline`.
+
+        Args:
+            from_windows: which windows are the new normal: (since, until) by their starts, as in `Filters`; the
+                newest n; or those of the last so much time, as "7d" or a timedelta.
+
+        Raises:
+            ConfigError: no such windows or too few, or written by a hopsmon that kept no statistics to add up.
+        """
+        old, made = rebaselined(self.store._tables, self.config, span_of(from_windows))
+        history = BaselineHistory(self.store.path, self.name)
+        history.save(old)
+        self._compare_with(history.save(made))
+        return made
+
+    def baselines(self) -> list[SavedBaseline]:
+        """The baselines that `rebaseline` made or replaced, oldest first, and which is the current one."""
+        history = BaselineHistory(self.store.path, self.name)
+        file = self.config.baseline.file
+        ours = file is not None and Path(file).parent == history.folder
+        return history.entries(Path(str(file)).stem if ours else None)
+
+    def use_baseline(self, baseline_id: str) -> None:
+        """Go back (or forth) to one of `baselines`; for all runs that start afterwards.
+
+        Raises:
+            UnknownNameError: none of them has that id.
+        """
+        self._compare_with(BaselineHistory(self.store.path, self.name).kept(baseline_id))
+
+    def _compare_with(self, file: Path) -> None:
+        self.config = self.store._save(self.store._config(self.config, {"baseline": {"file": str(file)}})).config
 
     def drift(self, **filters: Any) -> pd.DataFrame:
         """One row per window, feature and technique; `only_drift=True` for those that drifted. See `Filters`."""

@@ -36,7 +36,7 @@ def baseline_of(config: MonitorConfig) -> Baseline:
     Raises:
         ConfigError: the file or the data is not there or cannot be used.
     """
-    return _fitting(_any_baseline_of(config), config)
+    return _fitting(read_baseline_of(config), config)
 
 
 def _fitting(baseline: Baseline, config: MonitorConfig) -> Baseline:
@@ -66,7 +66,8 @@ def _fitting(baseline: Baseline, config: MonitorConfig) -> Baseline:
     return baseline
 
 
-def _any_baseline_of(config: MonitorConfig) -> Baseline:
+def read_baseline_of(config: MonitorConfig) -> Baseline:
+    """The baseline that the configuration names, as it is."""
     if config.baseline.data is not None:
         data = config.baseline.data
         named = [name for spec in config.predictions or () for name in spec]

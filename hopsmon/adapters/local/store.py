@@ -8,8 +8,9 @@ import math
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -73,15 +74,29 @@ class LocalStore:
                 with self._lock, self._guard(name):
                     self._write(spec, rows.select(spec.schema.names).cast(spec.schema), app_id, batch_id)
 
-    def read(self, table: str, monitor: str | None = None) -> pa.Table:
-        """All rows of a table (of one monitor), oldest first; empty where nothing was written yet."""
+    def read(
+        self,
+        table: str,
+        monitor: str | None = None,
+        columns: Sequence[str] | None = None,
+        between: tuple[datetime, datetime] | None = None,
+    ) -> pa.Table:
+        """All rows of a table (of one monitor), oldest first; empty where nothing was written yet.
+
+        Args:
+            columns: only these, for tables with large ones.
+            between: only rows with an event time (of windows: their end) from the first to the second.
+        """
         spec = _spec(table)
+        schema = spec.schema if columns is None else pa.schema([spec.schema.field(name) for name in columns])
         with self._guard(table):
             delta = self._open(spec)
             if delta is None:
-                return spec.schema.empty_table()
-            rows = delta.to_pyarrow_table(filters=None if monitor is None else [("monitor", "=", monitor)])
-        return merging.conformed(rows, spec.schema).sort_by([(spec.event_time, "ascending")])
+                return schema.empty_table()
+            there = {field.name for field in delta.schema().fields}
+            wanted = [name for name in {*schema.names, spec.event_time} if name in there]
+            rows = delta.to_pyarrow_table(filters=_conditions(spec, monitor, between), columns=wanted)
+        return merging.conformed(rows.sort_by([(spec.event_time, "ascending")]), schema)
 
     def tables(self) -> dict[str, TableSize]:
         """The size of each table that exists."""
@@ -205,6 +220,15 @@ class LocalStore:
                 f"Cannot use the table in {self.path / table}: {error}. Is there room on the disk, may this user write "
                 "there, and did hopsmon make that folder?"
             ) from error
+
+
+def _conditions(
+    spec: TableSpec, monitor: str | None, between: tuple[datetime, datetime] | None
+) -> list[tuple[str, str, object]] | None:
+    conditions: list[tuple[str, str, object]] = [] if monitor is None else [("monitor", "=", monitor)]
+    if between is not None:
+        conditions += [(spec.event_time, ">=", between[0]), (spec.event_time, "<=", between[1])]
+    return conditions or None
 
 
 def _add_missing_columns(delta: DeltaTable, spec: TableSpec) -> None:
