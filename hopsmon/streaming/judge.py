@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from hopsmon.core.finding import Finding
+from hopsmon.core.rebaseline import kept_form
 from hopsmon.core.schema import Feature
 from hopsmon.core.statistics.base import FeatureSummary
 from hopsmon.core.statistics.categories import Categories
@@ -66,7 +67,8 @@ def statistics_rows(plan: MonitorPlan, closed: ClosedWindow) -> Iterable[TableRo
     for feature in plan.schema.all:
         summary = closed.summary.features.get(feature.name)
         if summary is not None:
-            yield {**_place(plan, closed), **_feature_row(feature, summary)}
+            kept = None if closed.slice else kept_form(feature.name, summary)
+            yield {**_place(plan, closed), **_feature_row(feature, summary), "summary": kept}
 
 
 def drift_rows(plan: MonitorPlan, closed: ClosedWindow, findings: Iterable[Finding]) -> Iterable[TableRow]:
