@@ -14,7 +14,7 @@ from hopsmon.core.batch import FloatArray
 from hopsmon.core.finding import Reason
 from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.histogram import Histogram
-from hopsmon.core.techniques.pairs import NotComputableError, Pair
+from hopsmon.core.techniques.pairs import NUMBERS, NotComputableError, Pair
 from hopsmon.core.techniques.significance import LEAST_EXPECTED, two_proportions_p
 
 OTHER = "(other)"
@@ -51,14 +51,15 @@ class Cells:
             self.inner,
         )
 
-    def grouped(self) -> Groups:
+    def grouped(self, most: int | None = None) -> Groups:
         """Cells joined until the reference expects at least 5 values in each group, on both sides.
 
         The window has no say in it, so joining does not bend the p-value. Cells are joined with their neighbours;
-        outer cells with fewer expected stay apart as `rare`.
+        outer cells with fewer expected stay apart as `rare`. `most`: how many groups the inner cells may make.
         """
         expected = self.reference * (min(self.window.sum(), self.reference.sum()) / max(self.reference.sum(), 1.0))
-        starts = _starts(expected[: self.inner])
+        least = LEAST_EXPECTED if most is None else max(LEAST_EXPECTED, float(expected.sum()) / most)
+        starts = _starts(expected[: self.inner], least)
         outer = expected[self.inner :]
         often = np.flatnonzero(outer >= LEAST_EXPECTED) + self.inner
         seldom = np.flatnonzero(outer < LEAST_EXPECTED) + self.inner
@@ -104,17 +105,26 @@ class Groups:
         return min(1.0, 2.0 * min(p_common, p_rare))
 
 
-def _starts(expected: FloatArray) -> npt.NDArray[np.intp]:
+def _starts(expected: FloatArray, least: float) -> npt.NDArray[np.intp]:
     """Where the groups of consecutive cells begin; a rest that is too small joins the last group."""
     starts, mass = [0], 0.0
     for number, value in enumerate(expected.tolist()):
-        if mass >= LEAST_EXPECTED:
+        if mass >= least:
             starts.append(number)
             mass = 0.0
         mass += value
-    if mass < LEAST_EXPECTED and len(starts) > 1:
+    if mass < least and len(starts) > 1:
         starts.pop()
     return np.array(starts if len(expected) else [], np.intp)
+
+
+def cells_of(pair: Pair) -> Cells:
+    """Bins of numbers or labels of categories, and a cell each for nulls, non-finite values and those of a wrong type.
+
+    Raises:
+        NotComputableError: the reference has no usable value, or a statistic is missing.
+    """
+    return (histogram_cells(pair) if pair.kind in NUMBERS else category_cells(pair)).with_unusable(pair)
 
 
 def histogram_cells(pair: Pair) -> Cells:

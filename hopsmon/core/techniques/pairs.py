@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from hopsmon.core.baseline import Baseline
+from hopsmon.core.batch import FloatArray
 from hopsmon.core.finding import Finding, Reason, Severity
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
@@ -14,6 +15,7 @@ from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.counts import Counts
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.statistics.summary import Summary
+from hopsmon.core.statistics.values import Values
 
 S = TypeVar("S", bound=Statistic)
 NUMBERS = frozenset({FeatureType.NUMERIC, FeatureType.INTEGER})  # not timestamps: time moves on without any drift
@@ -70,6 +72,13 @@ class Pair:
             raise NotComputableError(Reason.ALL_NULL, 0, rows=window.rows)
         enough(window.valid, reference.valid, min_rows)
         return window.valid, reference.valid
+
+    def samples(self) -> tuple[FloatArray, FloatArray] | None:
+        """The window's and the reference's finite values, ascending, where both sides kept them (both not empty)."""
+        window, reference = self.window.get(Values), self.reference.get(Values)
+        if window is None or reference is None or not (len(window.ascending) and len(reference.ascending)):
+            return None
+        return window.ascending, reference.ascending
 
 
 def enough(n: int, m: int, min_rows: int) -> None:

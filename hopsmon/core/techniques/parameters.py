@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 
 from hopsmon.errors import ConfigError
@@ -26,6 +27,12 @@ def probability(technique: str, **values: float) -> None:
     for name, value in values.items():
         if not 0 < value < 1:
             raise ConfigError(f"{technique}.{name} must be above 0 and below 1, got {value}.")
+
+
+def one_of(technique: str, name: str, value: str, allowed: Sequence[str]) -> None:
+    """Raises ConfigError where a parameter is none of the allowed words."""
+    if value not in allowed:
+        raise ConfigError(f"{technique}.{name} must be one of {', '.join(allowed)}; got '{value}'.")
 
 
 def check_limits(technique: str, threshold: float, critical: float, alpha: float, min_rows: int) -> None:

@@ -1,34 +1,33 @@
-"""ks: Kolmogorov-Smirnov distance, from counts in the baseline's bins."""
+"""ks: Kolmogorov-Smirnov distance, from raw samples or from counts in the baseline's bins."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from hopsmon.core.baseline import Baseline
 from hopsmon.core.batch import FloatArray
 from hopsmon.core.finding import Finding
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.counts import Counts
 from hopsmon.core.statistics.histogram import Histogram
-from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques.cells import histograms
-from hopsmon.core.techniques.pairs import NUMBERS, Limits, Pair, judge_each
-from hopsmon.core.techniques.parameters import check_limits
-from hopsmon.core.techniques.significance import DEFAULT_ALPHA, DEFAULT_MIN_ROWS, kolmogorov_p
+from hopsmon.core.techniques.line import Line
+from hopsmon.core.techniques.pairs import NUMBERS, Pair
+from hopsmon.core.techniques.significance import kolmogorov_exact_p, kolmogorov_p
+from hopsmon.core.techniques.univariate import Conventional
 
 
 @dataclass(frozen=True, slots=True)
-class KolmogorovSmirnov:
+class KolmogorovSmirnov(Conventional):
     """The largest gap between the cumulative distributions of window and reference.
 
-    D = max |F(x) - G(x)| at the edges of the reference's bins. Counts know the distributions only there, so the true
-    distance lies in [D, D + max_j min(p_j, q_j)], p_j and q_j being the shares of bin j; `details` has both ends and
-    the verdict uses the lower. With at most 20 distinct values each has its own bin and D is exact.
+    D = max |F(x) - G(x)|, exactly where both sides have raw samples; else at the edges of the reference's bins. Counts
+    know the distributions only there, so the true distance lies in [D, D + max_j min(p_j, q_j)], p_j and q_j being the
+    shares of bin j; `details` has both ends and the verdict uses the lower. With at most 20 distinct values each has
+    its own bin and D is exact.
 
     From 0 (identical) to 1 (no overlap), no unit. Over finite values only; nulls are null_share's business.
     A shift by d standard deviations gives 2·Φ(d/2) - 1: 0.08 at 0.2, 0.20 at 0.5. The p-value is the asymptotic
@@ -51,23 +50,26 @@ class KolmogorovSmirnov:
 
     threshold: float = 0.1
     critical: float = 0.2
-    alpha: float = DEFAULT_ALPHA
-    min_rows: int = DEFAULT_MIN_ROWS
 
-    def __post_init__(self) -> None:
-        check_limits(self.name, self.threshold, self.critical, self.alpha, self.min_rows)
-
-    def judge(self, window: Summary, baseline: Baseline) -> Sequence[Finding]:
-        """One finding a numeric or integer feature."""
-        return judge_each(self.name, self.feature_types, window, baseline, self._compare)
-
-    def _compare(self, pair: Pair) -> Finding:
-        window, reference = histograms(pair)
-        n, m = pair.usable(self.min_rows)
-        low, high = ks_bounds(window.shares(), reference.shares())
-        details = {"lower": low, "upper": high, "bins": len(reference.counts), "reference_n": m}
-        limits = Limits(self.threshold, self.critical, self.alpha)
-        return limits.finding(self.name, pair.name, low, kolmogorov_p(low, n, m), n, details)
+    def compare(self, pair: Pair) -> Finding:
+        """The verdict on the lower end of what the distance may be."""
+        samples = pair.samples()
+        if samples is not None:
+            n, m = pair.usable(self.min_rows)
+            f, g = Line.of_samples(*samples).cumulated()
+            low = high = float(np.abs(f - g).max())
+            p_value = kolmogorov_exact_p(low, n, m)
+            details: dict[str, float] = {}
+        else:
+            window, reference = histograms(pair)
+            n, m = pair.usable(self.min_rows)
+            low, high = ks_bounds(window.shares(), reference.shares())
+            p_value = kolmogorov_p(low, n, m)
+            details = {"bins": len(reference.counts)}
+        # √(π/2)·ln 2, the mean of Kolmogorov's distribution
+        expected = 0.8687 * (1 / n + 1 / m) ** 0.5
+        more = {"lower": low, "upper": high, "expected_without_drift": expected, "reference_n": m}
+        return self.verdict(pair, low, p_value, n, {**more, **details})
 
 
 def ks_bounds(p: FloatArray, q: FloatArray) -> tuple[float, float]:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hopsmon.core.baseline import Baseline
 from hopsmon.core.finding import Finding
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.counts import Counts
-from hopsmon.core.statistics.summary import Summary
-from hopsmon.core.techniques.pairs import ALL_TYPES, Limits, Pair, enough, judge_each
-from hopsmon.core.techniques.parameters import check_limits
-from hopsmon.core.techniques.significance import DEFAULT_ALPHA, DEFAULT_MIN_ROWS, two_proportions_p
+from hopsmon.core.techniques.pairs import ALL_TYPES, Pair, enough
+from hopsmon.core.techniques.significance import two_proportions_p
+from hopsmon.core.techniques.univariate import Univariate
 
 _QUESTIONS = 2  # nulls and invalid values are tested apart; the p-value pays for both (Bonferroni)
 
 
 @dataclass(frozen=True, slots=True)
-class NullShare:
+class NullShare(Univariate):
     """How much the share of missing values has changed, and apart from it the share of unusable ones.
 
     Score = |k/n - K/m|: k nulls of n rows in the window, K of m in the reference; a feature missing from a message
@@ -46,17 +43,9 @@ class NullShare:
 
     threshold: float = 0.02
     critical: float = 0.1
-    alpha: float = DEFAULT_ALPHA
-    min_rows: int = DEFAULT_MIN_ROWS
 
-    def __post_init__(self) -> None:
-        check_limits(self.name, self.threshold, self.critical, self.alpha, self.min_rows)
-
-    def judge(self, window: Summary, baseline: Baseline) -> Sequence[Finding]:
-        """One finding a feature."""
-        return judge_each(self.name, self.feature_types, window, baseline, self._compare)
-
-    def _compare(self, pair: Pair) -> Finding:
+    def compare(self, pair: Pair) -> Finding:
+        """The worse of nulls and of invalid values."""
         window, reference = pair.counts()
         enough(window.rows, reference.rows, self.min_rows)
         nulls = self._finding(pair, "null", window.nulls, reference.nulls)
@@ -70,8 +59,7 @@ class NullShare:
         change = hits / n - reference_hits / m
         p_value = min(1.0, _QUESTIONS * two_proportions_p(hits, n, reference_hits, m))
         details: dict[str, Any] = {"kind": kind, "change": change, "reference_n": m, **_shares(pair)}
-        limits = Limits(self.threshold, self.critical, self.alpha)
-        return limits.finding(self.name, pair.name, abs(change), p_value, n, details)
+        return self.verdict(pair, abs(change), p_value, n, details)
 
 
 def _shares(pair: Pair) -> dict[str, float]:
