@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from typing_extensions import Self
@@ -12,6 +13,7 @@ from typing_extensions import Self
 from hopsmon.config.problems import PartErrors
 from hopsmon.config.secrets import refuse_plain_secret
 from hopsmon.config.values import Place, Section
+from hopsmon.core.payloads.formats import FORMATS, format_names
 from hopsmon.errors import ConfigError
 
 # What hopsmon sets itself, or what Spark's Kafka source refuses.
@@ -154,6 +156,21 @@ class MatchConfig(Section):
     """Version of the model in the envelope, as text. Default: any."""
 
 
+def check_format(value: str) -> str:
+    """A wire format that hopsmon or an installed package reads."""
+    known = format_names()
+    if value not in known:
+        near = difflib.get_close_matches(value, known, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise ConfigError(f"Not allowed: {value!r}. Allowed: {', '.join(known)}.{hint}")
+    return value
+
+
+WireFormat: TypeAlias = Annotated[
+    str, AfterValidator(check_format), WithJsonSchema({"type": "string", "examples": list(FORMATS)})
+]
+
+
 class LogConfig(Section):
     """Where the requests and responses come from: exactly one of kafka and files."""
 
@@ -163,9 +180,9 @@ class LogConfig(Section):
     files: FilesConfig | None = None
     """A folder of JSON lines. Default: not used."""
 
-    format: Literal["auto", "kserve", "hopsworks", "hopsmon"] = "auto"
-    """Wire format: kserve (CloudEvents), hopsworks (Avro), hopsmon (the JSON of the 2020 inference logger).
-    Default: auto, which looks at each message."""
+    format: WireFormat = "auto"
+    """Wire format: kserve (CloudEvents), hopsworks (Avro), hopsmon (the JSON of the 2020 inference logger), or one that
+    an installed package adds. Default: auto, which looks at each message."""
 
     match: MatchConfig = Field(default_factory=MatchConfig)
     """Which messages of the log are this monitor's. Default: all."""
