@@ -7,6 +7,7 @@ messages or instances. One row per (monitor, shard, run of offsets), and one per
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from uuid import uuid4
 
@@ -24,7 +25,7 @@ def observer_of(
     plans: Sequence[MonitorPlan],
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     """The function that `mapInArrow` ships to the executors."""
-    monitors = tuple(plans)
+    monitors = tuple(replace(plan, baseline=plan.baseline.for_workers()) for plan in plans)
     run = uuid4().hex  # a technique that is suspended in this run gets a new chance in the next
 
     def observe(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
