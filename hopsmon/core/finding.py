@@ -59,6 +59,11 @@ class Finding:
     p_adjusted: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def by_convention(self) -> bool:
+        """Whether the verdict is another library's (`techniques.conventions`); then nothing else here changes it."""
+        return "convention" in self.details
+
     @classmethod
     def not_computable(cls, technique: str, feature: str | None, reason: Reason, n: int = 0, **details: Any) -> Finding:
         """A verdict that could not be reached, and why."""

@@ -54,6 +54,8 @@ class NaturalVariation:
 
     def _applied(self, finding: Finding) -> Finding:
         natural = self.thresholds.get(finding.feature)
+        if finding.by_convention:
+            return finding
         if natural is None or finding.score is None or finding.threshold is None or natural <= finding.threshold:
             return finding
         band = {"band": "natural_variation", "band_windows": self.windows, "fixed_threshold": finding.threshold}

@@ -80,9 +80,11 @@ class Conventional(Univariate):
         check_limits(self.name, self.threshold, max(self.threshold, self.critical), self.alpha, self.min_rows)
 
     def judge(self, window: Summary, baseline: Baseline) -> Sequence[Finding]:
-        """One finding for every feature of `feature_types`."""
-        compare = self.compare if self.convention == OURS else self._as_others_do
-        return judge_each(self.name, self.feature_types, window, baseline, compare)
+        """One finding for every feature of `feature_types`, or of those that the convention computes it for."""
+        if self.convention == OURS:
+            return Univariate.judge(self, window, baseline)
+        types = conventions.types_of(self.name, self.convention)
+        return judge_each(self.name, types, window, baseline, self._as_others_do)
 
     def _as_others_do(self, pair: Pair) -> Finding:
         default = next(field.default for field in fields(self) if field.name == "threshold")

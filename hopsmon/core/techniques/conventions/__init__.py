@@ -39,6 +39,17 @@ def known(technique: str) -> tuple[str, ...]:
     return tuple(name for name, peer in CONVENTIONS.items() if technique in peer.rules)
 
 
+def types_of(technique: str, convention: str) -> frozenset[FeatureType]:
+    """The features that a convention computes a technique for; not always those that hopsmon does.
+
+    Raises:
+        UnknownNameError: there is no such convention.
+        ConfigError: the convention has no such technique.
+    """
+    check(technique, convention)
+    return _peer(convention).rules[technique].types
+
+
 def check(technique: str, convention: str) -> None:
     """Refuse a convention that does not have the technique.
 

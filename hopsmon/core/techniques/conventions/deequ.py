@@ -20,7 +20,7 @@ from hopsmon.core.schema import FeatureType
 from hopsmon.core.techniques.conventions.formulas import largest_gap, psi
 from hopsmon.core.techniques.conventions.rules import Measured, Peer, Rule, Verdict, refuse
 from hopsmon.core.techniques.conventions.samples import Labels, Numbers, labels_of, numbers_of, sample_of
-from hopsmon.core.techniques.pairs import Pair
+from hopsmon.core.techniques.pairs import LABELS, NUMBERS, Pair
 from hopsmon.core.techniques.significance import chi_square_p
 
 _CHANCE = 1.8  # c(alpha) at alpha 0.003 (Knuth, The Art of Computer Programming 2, 3.3.1, equation 15)
@@ -140,8 +140,8 @@ DEEQU = Peer(
     version="2.0.21",
     rules={
         "linf": Rule(_linf, Verdict.ABOVE, _THRESHOLD),
-        "ks": Rule(_ks, Verdict.ABOVE, _THRESHOLD),
-        "chi2": Rule(_chi2, Verdict.P_BELOW, _THRESHOLD),
+        "ks": Rule(_ks, Verdict.ABOVE, _THRESHOLD, types=NUMBERS),
+        "chi2": Rule(_chi2, Verdict.P_BELOW, _THRESHOLD, types=LABELS),
         "psi": Rule(_psi, Verdict.AT_LEAST),
     },
     defaults=_defaults,

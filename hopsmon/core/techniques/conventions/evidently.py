@@ -28,7 +28,7 @@ from hopsmon.core.schema import FeatureType
 from hopsmon.core.techniques.conventions import formulas
 from hopsmon.core.techniques.conventions.rules import Measured, Peer, Rule, Verdict, refuse
 from hopsmon.core.techniques.conventions.samples import Labels, Numbers, labels_of, numbers_of, sample_of
-from hopsmon.core.techniques.pairs import NUMBERS, Pair
+from hopsmon.core.techniques.pairs import LABELS, NUMBERS, Pair
 
 _FEW = 20  # up to so many distinct numbers are bins of their own
 _CLIFF = 1_000  # rows of the reference from which on Evidently takes distances instead of tests
@@ -218,15 +218,15 @@ EVIDENTLY = Peer(
         "kl": Rule(_on_shares(_kl, fill=True), Verdict.AT_LEAST, 0.1),
         "js": Rule(_on_shares(formulas.js_distance), Verdict.AT_LEAST, 0.1),
         "hellinger": Rule(_hellinger, Verdict.AT_LEAST, 0.1),
-        "wasserstein": Rule(_wasserstein, Verdict.AT_LEAST, 0.1),
-        "energy": Rule(_energy, Verdict.ABOVE, 0.1),
-        "ks": Rule(_two_samples(_ks), Verdict.P_AT_MOST, 0.05),
-        "cvm": Rule(_two_samples(_cvm), Verdict.P_AT_MOST, 0.1),
-        "anderson_darling": Rule(_two_samples(_anderson), Verdict.P_BELOW, 0.1),
+        "wasserstein": Rule(_wasserstein, Verdict.AT_LEAST, 0.1, types=NUMBERS),
+        "energy": Rule(_energy, Verdict.ABOVE, 0.1, types=NUMBERS),
+        "ks": Rule(_two_samples(_ks), Verdict.P_AT_MOST, 0.05, types=NUMBERS),
+        "cvm": Rule(_two_samples(_cvm), Verdict.P_AT_MOST, 0.1, types=NUMBERS),
+        "anderson_darling": Rule(_two_samples(_anderson), Verdict.P_BELOW, 0.1, types=NUMBERS),
         "mean_shift": Rule(_mean_shift, Verdict.P_BELOW, 0.05),
         "chi2": Rule(_chi2, Verdict.P_BELOW, 0.05),
-        "g_test": Rule(_g_test, Verdict.P_BELOW, 0.1),
-        "tvd": Rule(_tvd, Verdict.P_BELOW, 0.1),
+        "g_test": Rule(_g_test, Verdict.P_BELOW, 0.1, types=LABELS),
+        "tvd": Rule(_tvd, Verdict.P_BELOW, 0.1, types=LABELS),
     },
     defaults=_defaults,
 )

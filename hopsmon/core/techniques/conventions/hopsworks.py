@@ -24,7 +24,7 @@ from hopsmon.core.schema import FeatureType
 from hopsmon.core.techniques.conventions import formulas
 from hopsmon.core.techniques.conventions.rules import Measured, Peer, Rule, Verdict, refuse
 from hopsmon.core.techniques.conventions.samples import Labels, Numbers, sample_of
-from hopsmon.core.techniques.pairs import Pair
+from hopsmon.core.techniques.pairs import LABELS, NUMBERS, Pair
 
 _STORED_BINS = 20  # of a numeric histogram, and labels of a categorical one
 _BINS = 10
@@ -136,6 +136,14 @@ def _defaults(_kind: FeatureType, _n_ref: int, _distinct: int) -> tuple[str, ...
 
 HOPSWORKS = Peer(
     version="5.2.1",
-    rules={name: Rule(_measured(name), Verdict.AT_LEAST, 0.2 if name == "psi" else None) for name in MEASURES},
+    rules={
+        name: Rule(
+            _measured(name),
+            Verdict.AT_LEAST,
+            threshold=0.2 if name == "psi" else None,
+            types=NUMBERS if name in _NEED_ORDER else NUMBERS | LABELS,
+        )
+        for name in MEASURES
+    },
     defaults=_defaults,
 )

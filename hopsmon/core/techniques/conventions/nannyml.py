@@ -25,7 +25,7 @@ from hopsmon.core.schema import FeatureType
 from hopsmon.core.techniques.conventions import formulas
 from hopsmon.core.techniques.conventions.rules import Measured, Peer, Rule, Verdict, refuse
 from hopsmon.core.techniques.conventions.samples import labels_of, numbers_of
-from hopsmon.core.techniques.pairs import NUMBERS, Pair
+from hopsmon.core.techniques.pairs import LABELS, NUMBERS, Pair
 from hopsmon.errors import ConfigError
 
 _ESTIMATED = frozenset({"ks", "wasserstein"})
@@ -212,14 +212,21 @@ def _defaults(_kind: FeatureType, _n_ref: int, _distinct: int) -> tuple[str, ...
     return ("js",)
 
 
+_TYPES: Mapping[str, frozenset[FeatureType]] = {
+    "js": NUMBERS | LABELS,
+    "hellinger": NUMBERS | LABELS,
+    "ks": NUMBERS,
+    "wasserstein": NUMBERS,
+    "linf": LABELS,
+}
 NANNYML = Peer(
     version="0.13.1",
     rules={
         **{
-            name: Rule(_measured(name), Verdict.ABOVE, learned=_learned(name))
-            for name in ("js", "hellinger", "ks", "wasserstein", "linf")
+            name: Rule(_measured(name), Verdict.ABOVE, learned=_learned(name), types=types)
+            for name, types in _TYPES.items()
         },
-        "chi2": Rule(_chi2, Verdict.P_BELOW, 0.05),
+        "chi2": Rule(_chi2, Verdict.P_BELOW, 0.05, types=LABELS),
     },
     defaults=_defaults,
 )

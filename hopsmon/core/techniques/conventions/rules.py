@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeAlias
 
 from hopsmon.core.finding import Reason
 from hopsmon.core.schema import FeatureType, Word
-from hopsmon.core.techniques.pairs import NotComputableError, Pair
+from hopsmon.core.techniques.pairs import LABELS, NUMBERS, NotComputableError, Pair
 
 Spec: TypeAlias = Mapping[str, Mapping[str, Any]]  # {technique: {parameter: value}}
 
@@ -58,12 +58,14 @@ class Rule:
         verdict: how it is compared with the threshold.
         threshold: the peer's default; None where the peer asks its user for one: then there is no verdict.
         learned: the peer's default where it depends on the reference; asked where `threshold` is None.
+        types: features that the peer computes it for.
     """
 
     measure: Callable[[Pair], Measured]
     verdict: Verdict
     threshold: float | None = None
     learned: Callable[[Pair], float | None] | None = None
+    types: frozenset[FeatureType] = NUMBERS | LABELS
 
     def threshold_for(self, pair: Pair, given: float | None) -> float | None:
         """The user's threshold, else the peer's."""

@@ -21,7 +21,7 @@ from hopsmon.core.statistics.values import Values
 from hopsmon.core.techniques.conventions.formulas import js_divergence
 from hopsmon.core.techniques.conventions.rules import Measured, Peer, Rule, Verdict, refuse
 from hopsmon.core.techniques.conventions.samples import Labels, labels_of
-from hopsmon.core.techniques.pairs import NUMBERS, NotComputableError, Pair
+from hopsmon.core.techniques.pairs import LABELS, NUMBERS, NotComputableError, Pair
 
 _BINS = 10
 _MOST_LABELS = 1_000  # TFDV's rank histograms keep so many of each side, the most frequent ones
@@ -135,7 +135,7 @@ TFDV = Peer(
     version="1.16.1",
     rules={
         "js": Rule(_js, Verdict.ABOVE, _THRESHOLD),
-        "linf": Rule(_linf, Verdict.ABOVE, _THRESHOLD),
+        "linf": Rule(_linf, Verdict.ABOVE, _THRESHOLD, types=LABELS),
     },
     defaults=_defaults,
 )
