@@ -28,6 +28,7 @@ from hopsmon.streaming.plan import MonitorPlan
 from hopsmon.streaming.states import States, settings_of
 from hopsmon.streaming.tables import TABLES
 from tests.core.techniques.cases import baseline_of
+from tests.support.engine import Frame
 from tests.support.monitors import MemoryStore, monitor, query
 
 MINUTE = 60_000_000
@@ -52,17 +53,6 @@ class Trail:
 def closed(start: int, instances: int, slice_name: str = "", minutes: int = 1) -> tuple[str, str, bytes]:
     window = Window(start * MINUTE, (start + minutes) * MINUTE)
     return "credit", WINDOW, ClosedWindow(slice_name, window, True, Summary(instances=instances)).to_bytes()
-
-
-@dataclass
-class Frame:
-    """What Spark hands to foreachBatch."""
-
-    rows: Sequence[tuple[str, str, bytes]]
-
-    def toArrow(self) -> pa.Table:
-        names = ("monitor", "kind", "payload")
-        return pa.table({name: [row[at] for row in self.rows] for at, name in enumerate(names)})
 
 
 def plan_of(*techniques: Any, **changes: Any) -> MonitorPlan:
