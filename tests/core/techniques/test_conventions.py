@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hopsmon.core.finding import Finding, Reason, Severity
+from hopsmon.core.multiplicity import ONLINE, Correction
+from hopsmon.core.natural import NaturalVariation
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.base import FeatureSummary
 from hopsmon.core.statistics.categories import Categories
@@ -21,6 +23,7 @@ from hopsmon.core.statistics.values import Values
 from hopsmon.core.techniques.conventions import CONVENTIONS, defaults, finding, known
 from hopsmon.core.techniques.conventions.nannyml import upper_threshold
 from hopsmon.core.techniques.pairs import NotComputableError, Pair
+from hopsmon.core.verdicts import corrected, corrected_online
 from hopsmon.errors import ConfigError, UnknownNameError
 from tests.support.peer_values import pair_of
 
@@ -164,6 +167,19 @@ def test_nannyml_needs_ten_values_for_a_threshold() -> None:
     assert finding("js", "nannyml", pair_of([1.0, 2, 3], [1.0, 2])).threshold is None
     with pytest.raises(ConfigError, match="at least 10 values of reference, got 3"):
         upper_threshold("js", [1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("correction", Correction)
+def test_neither_a_correction_nor_natural_variation_changes_the_library_s_verdict(correction: Correction) -> None:
+    rng = np.random.default_rng(1)
+    found = finding("ks", "evidently", pair_of(rng.normal(0, 1, 200), rng.normal(0.4, 1, 200)))
+    assert found.is_drift
+    assert NaturalVariation({"f": 10.0}, 30).applied([found]) == [found]
+    if correction in ONLINE:
+        (after,), _ = corrected_online([found], ONLINE[correction](), 1e-4)
+    else:
+        (after,) = corrected([found], correction, alpha=1e-4)
+    assert replace(after, p_adjusted=None) == found
 
 
 # ---- raw values that are not there -----------------------------------------------------------------------------------
