@@ -80,9 +80,11 @@ class Store:
 
     def _tell_replaced_baseline(self, made: MonitorConfig) -> None:
         """A configuration file from before `rebaseline` would go back to the old normal without a word."""
-        if made.name not in self._names():
+        kept = BaselineHistory(self.path, made.name)
+        try:
+            saved = self.monitor(made.name).config.baseline
+        except ConfigError:  # there is none, or an earlier version wrote it
             return
-        saved, kept = self.monitor(made.name).config.baseline, BaselineHistory(self.path, made.name)
         if saved.file is not None and Path(saved.file).parent == kept.folder and saved != made.baseline:
             log.warning(
                 "monitor %s: it goes back from the accepted baseline %s to that of this configuration. To keep it, "

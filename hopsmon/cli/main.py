@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import hopsmon
-from hopsmon.cli import building, demo, doctor, running, showing, techniques, upkeep
+from hopsmon.cli import building, demo, doctor, rebaselining, running, showing, techniques, upkeep
 from hopsmon.cli.console import Ended, set_up_logging, tell_error
 from hopsmon.errors import ConfigError, HopsmonError
 
@@ -93,6 +93,8 @@ app.command("validate")(building.validate)
 app.command("baseline")(building.baseline)
 app.command("run")(running.run)
 app.command("show")(showing.show)
+app.command("rebaseline")(rebaselining.rebaseline)
+app.command("baselines")(rebaselining.baselines)
 app.command("techniques")(techniques.techniques)
 app.command("doctor")(doctor.doctor)
 app.command("optimize")(upkeep.optimize)

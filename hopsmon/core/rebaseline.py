@@ -163,13 +163,20 @@ def _recut_feature(summary: FeatureSummary, whole: FeatureSummary) -> FeatureSum
     kept = {kind.name: found for kind in (Counts, Moments) if (found := summary.get(kind)) is not None}
     pattern, quantiles = whole.get(Histogram), summary.get(Quantiles)
     if pattern is not None and quantiles is not None:
-        return FeatureSummary({**kept, Histogram.name: binned(quantiles, pattern.edges)})
+        return FeatureSummary({**kept, Histogram.name: _rebinned(summary.get(Histogram), quantiles, pattern.edges)})
     known, labels = whole.get(Categories), summary.get(Categories)
     if known is not None and labels is not None:
         counts = {label: labels.counts[label] for label in sorted(known.counts.keys() & labels.counts.keys())}
         rest = labels.total - sum(counts.values())
         return FeatureSummary({**kept, Categories.name: Categories(counts, rest, rest, frozenset(counts))})
     return FeatureSummary(kept)
+
+
+def _rebinned(before: Histogram | None, quantiles: Quantiles, edges: FloatArray) -> Histogram:
+    """Exact where the bins stay, as those of features with few distinct values do; else from the sketch."""
+    if before is not None and np.array_equal(before.edges, edges):
+        return Histogram(edges, before.counts, before.underflow, before.overflow)
+    return binned(quantiles, edges)
 
 
 def binned(quantiles: Quantiles, edges: FloatArray) -> Histogram:

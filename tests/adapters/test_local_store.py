@@ -489,3 +489,35 @@ def test_a_replay_of_fewer_windows_puts_its_own_state(store):
     assert states(store) == {("cusum", 0): b"one", ("cusum", 1): b"two"}
     put_states(store, [state(1, 0, b"older")], 0)
     assert states(store)["cusum", 0] == b"one"
+
+
+def statistic(day, **values):
+    feature = {"feature": "x", "feature_type": "numeric", "count": 5}
+    row = {key: value for key, value in window(day).items() if key in STATISTICS.schema.names}
+    return {**row, **feature, **values}
+
+
+def test_statistics_of_an_earlier_version_have_no_summary_and_get_one_when_written_again(store):
+    without = pa.schema([field for field in STATISTICS.schema if field.name != "summary"])
+    place = str(store.path / STATISTICS.name)
+    old = STATISTICS.table([statistic(0), statistic(1)]).select(without.names)
+    write_deltalake(place, old, partition_by=["monitor"])
+    assert store.read(STATISTICS.name, "m", ["feature", "summary"]).to_pylist() == [
+        {"feature": "x", "summary": None},
+        {"feature": "x", "summary": None},
+    ]
+    store.write({STATISTICS.name: STATISTICS.table([statistic(1, summary=b"\x01"), statistic(2)])}, "app", 0)
+    found = store.read(STATISTICS.name, "m").to_pylist()
+    assert [(row["window_start"], row["summary"]) for row in found] == [
+        (START, None),
+        (START + DAY, b"\x01"),
+        (START + 2 * DAY, None),
+    ]
+
+
+def test_only_the_columns_and_times_that_are_asked_for_are_read(store):
+    store.write({STATISTICS.name: STATISTICS.table([statistic(day) for day in range(5)])}, "app", 0)
+    found = store.read(STATISTICS.name, "m", ["window_start"], (START + 2 * DAY, START + 3 * DAY))
+    assert found.to_pylist() == [{"window_start": START + day * DAY} for day in (1, 2)]  # those that end in that time
+    assert store.read(STATISTICS.name, "other", ["window_start"]).num_rows == 0
+    assert store.read(WINDOWS.name, "m", ["late"]).column_names == ["late"]

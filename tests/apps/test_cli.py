@@ -16,7 +16,19 @@ from hopsmon.errors import OutsideError, TransientError
 from tests.apps.conftest import Run
 from tests.goldens import GOLDEN, assert_golden
 
-COMMANDS = ("demo", "validate", "baseline", "run", "show", "techniques", "doctor", "optimize", "vacuum")
+COMMANDS = (
+    "demo",
+    "validate",
+    "baseline",
+    "run",
+    "show",
+    "rebaseline",
+    "baselines",
+    "techniques",
+    "doctor",
+    "optimize",
+    "vacuum",
+)
 
 
 def test_version(run: Run) -> None:
