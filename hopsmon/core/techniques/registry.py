@@ -19,7 +19,17 @@ GROUP = "hopsmon.techniques"  # entry points of this group name further techniqu
 
 # Code shipped with --py-files has no package metadata, so the built-in ones stand here.
 BUILT_IN: Mapping[str, type[Technique]] = {**DRIFT, **MULTIVARIATE, **SEQUENCE, **OUTLIERS}
-DEFAULT_TECHNIQUES = ("psi", "ks", "chi2", "null_share", "range", "z_score", "unseen_category")
+DEFAULT_TECHNIQUES = (
+    "e_detector",
+    "psi",
+    "ks",
+    "chi2",
+    "null_share",
+    "unseen_categories",
+    "range",
+    "z_score",
+    "unseen_category",
+)
 
 Spec: TypeAlias = str | Mapping[str, Mapping[str, Any] | None]
 
