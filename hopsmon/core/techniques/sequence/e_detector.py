@@ -94,9 +94,9 @@ class EDetector:
 
         Cutting makes M smaller only, so the average run length stays what it is.
         """
-        features = len(plan.questions)
-        weight = plan.weight.reshape(features, -1)
-        flat = np.where(weight > 0, evidence.reshape(features, -1), 0.0)
+        flat_shape = len(plan.questions), plan.share.shape[1] * evidence.shape[-1]
+        weight = plan.weight.reshape(flat_shape)
+        flat = np.where(weight > 0, evidence.reshape(flat_shape), 0.0)
         by_feature = (flat * weight).sum(axis=1)
         even = np.where(plan.asked, 1 / max(int(plan.asked.sum()), 1), 0.0)
         by_feature = levelled(by_feature[None], even[None], np.array([_HOLD * self.run_length]))[0]

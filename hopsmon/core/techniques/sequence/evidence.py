@@ -66,11 +66,11 @@ def levelled(values: FloatArray, weights: FloatArray, most: FloatArray) -> Float
 
     Small values stay as they are. Weights of a row add to at most 1, so no value is cut below `most`.
 
-    >>> levelled(np.array([[1.0, 50.0, 99.0]]), np.full((1, 3), 1 / 3), np.array([7.0])).tolist()
-    [[1.0, 10.0, 10.0]]
+    >>> levelled(np.array([[1.0, 50.0, 99.0, 50.0]]), np.full((1, 4), 0.25), np.array([4.0])).tolist()
+    [[1.0, 5.0, 5.0, 5.0]]
     """
     over = np.flatnonzero((values * weights).sum(axis=-1) > most)
-    result = values.copy()
+    result: FloatArray = values.copy()
     if len(over):
         result[over] = np.minimum(values[over], _level(values[over], weights[over], most[over])[:, None])
     return result
@@ -79,7 +79,8 @@ def levelled(values: FloatArray, weights: FloatArray, most: FloatArray) -> Float
 def _level(values: FloatArray, weights: FloatArray, most: FloatArray) -> FloatArray:
     order = np.argsort(values, axis=-1)
     value, weight = np.take_along_axis(values, order, -1), np.take_along_axis(weights, order, -1)
-    below = np.cumsum(weight * value, axis=-1) - weight * value  # of the values before
+    parts = weight * value
+    below = np.cumsum(np.insert(parts[:, :-1], 0, 0.0, axis=-1), axis=-1)  # of the values before
     rest = weight[:, ::-1].cumsum(axis=-1)[:, ::-1]  # weight of this value and those after it
     first = np.argmax(below + rest * value > most[:, None], axis=-1)
     rows = np.arange(len(values))

@@ -26,13 +26,13 @@ _PLANS = 200  # a week of hours of seasonal baselines, and a bit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Same:
+class SameBaseline:
     """A baseline as a key, by identity: equal baselines may differ in their windows."""
 
     baseline: Baseline
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.baseline is self.baseline
+        return isinstance(other, SameBaseline) and other.baseline is self.baseline
 
     def __hash__(self) -> int:
         return id(self.baseline)
@@ -107,11 +107,11 @@ def _restore(asked: Questions, signature: int | list[str], stored: FloatArray, i
 
 def plan_of(baseline: Baseline, size: float, least: float) -> Plan:
     """The plan for a baseline, remembered; `size` and `least` as in `Bands.of`."""
-    return _planned(_Same(baseline), size, least)
+    return _planned(SameBaseline(baseline), size, least)
 
 
 @lru_cache(maxsize=_PLANS)
-def _planned(key: _Same, size: float, least: float) -> Plan:
+def _planned(key: SameBaseline, size: float, least: float) -> Plan:
     baseline = key.baseline
     found = (
         Questions.of(feature.name, feature.type, baseline.feature(feature.name) or FeatureSummary())
