@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.baseline_builder import build_baseline
 from hopsmon.core.batch import Batch
+from hopsmon.core.finding import Finding
 from hopsmon.core.frames import batches_of
 from hopsmon.core.schema import ModelRef
 from hopsmon.core.statistics.base import Statistic
@@ -72,9 +73,11 @@ class Cases:
 
     Attributes:
         needs: what it reads.
+        kept: findings that several checks look at.
     """
 
     needs: frozenset[type[Statistic]]
+    kept: dict[str, list[Finding]] = field(default_factory=dict)
 
     @property
     def statistics(self) -> frozenset[type[Statistic]]:
@@ -97,6 +100,11 @@ class Cases:
     def baseline(self) -> Baseline:
         """The reference that most windows are compared with."""
         return self.baseline_of(columns(ROWS))
+
+    @cached_property
+    def usual(self) -> Summary:
+        """A window of other rows of the same distribution."""
+        return self.window(columns(ROWS, 1))
 
     @cached_property
     def recipe(self) -> Recipe:
