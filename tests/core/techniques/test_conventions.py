@@ -160,6 +160,7 @@ def test_nannyml_s_default_threshold_is_that_of_a_shuffled_reference() -> None:
     assert found.threshold is not None
     assert min(shuffled) * 0.9 < found.threshold < max(shuffled) * 1.1
     assert found.is_drift
+    assert "chunks" in found.details["threshold_from"]
     assert not finding("js", "nannyml", pair_of(reference, same)).is_drift
 
 

@@ -89,6 +89,8 @@ def finding(technique: str, convention: str, pair: Pair, threshold: float | None
     limit = rule.threshold_for(pair, threshold)
     drift = limit is not None and rule.verdict.drift(measured.score, measured.p_value, limit)
     details: dict[str, Any] = {"convention": convention, "version": peer.version, "rule": str(rule.verdict)}
+    if threshold is None and rule.learned is not None:
+        details["threshold_from"] = "chunks of the reference, its values in random order"
     return Finding(
         technique,
         pair.name,
