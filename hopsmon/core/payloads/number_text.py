@@ -94,7 +94,7 @@ def _read(bodies: Bodies, frame: _Frame) -> Block | None:
     if lengths.min() <= len(frame.head) + len(frame.tail):
         return None
     ends = np.cumsum(lengths)
-    data = np.frombuffer(bytearray(b"".join(bodies.contents)), dtype=np.uint8)
+    data = np.frombuffer(bytearray().join(bodies.contents), dtype=np.uint8)
     if not (_blank(data, ends - lengths, frame.head) and _blank(data, ends - len(frame.tail), frame.tail)):
         return None
     counts = _values_between(data, ends)
@@ -108,8 +108,8 @@ def _read(bodies: Bodies, frame: _Frame) -> Block | None:
 
 def _blank(data: Bytes, starts: IntArray, frame: bytes) -> bool:
     """Overwrite one end of every message with spaces; False if it is not the same in all, but for a v2 id."""
-    at = starts[:, None] + np.arange(len(frame))
-    seen = data[at]
+    windows = np.lib.stride_tricks.sliding_window_view(data, len(frame), writeable=True)
+    seen = windows[starts]
     is_same = (seen == seen[0]).all(axis=0)
     if not is_same.all():
         found = ID.search(frame)
@@ -117,7 +117,7 @@ def _blank(data: Bytes, starts: IntArray, frame: bytes) -> bool:
         is_same[span] = True
         if not is_same.all() or not ID_BYTES[seen[:, span]].all():
             return False
-    data[at] = ord(" ")
+    windows[starts] = ord(" ")
     return True
 
 
