@@ -24,9 +24,9 @@ CELLS = ("psi", "kl", "js", "hellinger", "tvd", "linf")
 LINE = ("wasserstein", "ks", "cvm", "anderson_darling", "energy")
 MOMENTS = ("mean_shift", "variance_shift")
 TESTS = ("chi2", "g_test")
-LABELS_ONLY = ("unseen_categories", "vanished_categories")
+NEW_AND_GONE = ("unseen_categories", "vanished_categories")
 NUMERIC = (*CELLS, *LINE, *MOMENTS)
-CATEGORICAL = (*CELLS, *TESTS, *LABELS_ONLY)
+CATEGORICAL = (*CELLS, *TESTS, *NEW_AND_GONE)
 
 
 def pair_of(reference: Any, window: Any, kind: str | None = None, raw: bool = False) -> Pair:

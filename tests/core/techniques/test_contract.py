@@ -20,6 +20,7 @@ from hopsmon.core.techniques.protocols import InstanceTechnique, SequenceTechniq
 from hopsmon.core.techniques.registry import BUILT_IN, DEFAULT_TECHNIQUES, build, describe
 from hopsmon.core.techniques.sequence import SEQUENCE
 from tests.core.techniques.cases import Columns, baseline_of, batch_of, window_of, window_technique
+from tests.core.techniques.drift_cases import CELLS, LINE, MOMENTS, NEW_AND_GONE, TESTS
 
 RNG = np.random.default_rng(5)
 COLUMNS: Columns = {
@@ -33,12 +34,10 @@ COLUMNS: Columns = {
 TYPES = {"s": "string", "t": "timestamp"}
 BASELINE = baseline_of(COLUMNS, **TYPES)
 JUDGED = {
-    **dict.fromkeys(("psi", "kl", "js", "hellinger", "tvd", "linf"), {"x", "k", "b", "c"}),
-    **dict.fromkeys(
-        ("wasserstein", "ks", "cvm", "anderson_darling", "energy", "mean_shift", "variance_shift"), {"x", "k"}
-    ),
-    **dict.fromkeys(("chi2", "g_test"), {"k", "b", "c", "s"}),
-    **dict.fromkeys(("unseen_categories", "vanished_categories"), {"b", "c", "s"}),
+    **{name: {"x", "k", "b", "c"} for name in CELLS},
+    **{name: {"x", "k"} for name in (*LINE, *MOMENTS)},
+    **{name: {"k", "b", "c", "s"} for name in TESTS},
+    **{name: {"b", "c", "s"} for name in NEW_AND_GONE},
     "null_share": {"x", "k", "b", "c", "s", "t"},
 }
 NUMBERS_ONLY = {name for name, features in JUDGED.items() if features == {"x", "k"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import Any
 
@@ -121,7 +122,8 @@ def test_raw_distances_are_scipys(n: int, m: int, shift: float, decimals: int) -
     assert found["wasserstein"].details["raw"] == pytest.approx(raw)
     assert found["wasserstein"].score == pytest.approx(raw / reference.std(ddof=1))
     assert found["energy"].details["raw"] == pytest.approx(stats.energy_distance(window, reference))
-    with pytest.warns(UserWarning):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its p-value is cut off; a parameter will be renamed
         anderson = stats.anderson_ksamp([window, reference])
     assert found["anderson_darling"].details["statistic"] == pytest.approx(anderson.statistic)
     if decimals == 12:
@@ -217,7 +219,7 @@ def test_p_values_with_many_ties_are_those_of_permutations() -> None:
         return float(((line.window + line.reference) * (f - g) ** 2).sum()), line.anderson()[0]
 
     seen = statistics(both)
-    drawn = np.array([statistics(rng.permutation(both)) for _ in range(1_500)])
+    drawn = np.array([statistics(rng.permutation(both)) for _ in range(800)])
     for number, technique in enumerate(("cvm", "anderson_darling")):
         share = float((drawn[:, number] >= seen[number] - 1e-12).mean())
         assert found[technique].p_value == pytest.approx(share, abs=0.03)
@@ -232,7 +234,7 @@ def ends(finding: Finding) -> tuple[float, float]:
     return finding.details["lower"], finding.details["upper"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(samples, samples)
 def test_the_raw_distance_lies_between_both_ends_of_the_summaries(one: list[float], other: list[float]) -> None:
     reference, window = array(one), array(other)

@@ -36,8 +36,8 @@ class AndersonDarling(Conventional):
     ties at hand, not one read from a table that ends at 0.001. Misleads where the tails are made of outliers: then it
     answers to them.
 
-    Default thresholds: 0.14 is a warning and 0.35 critical, 0.2 and 0.5 standard deviations of a normal feature ("small"
-    and "medium": Cohen, Statistical Power Analysis, 1988). At least 30 rows.
+    Default thresholds: 0.14 is a warning and 0.35 critical, 0.2 and 0.5 standard deviations of a normal feature
+    ("small" and "medium": Cohen, Statistical Power Analysis, 1988). At least 30 rows.
     Reference: Scholz & Stephens, Journal of the American Statistical Association 82(399), 1987.
 
     >>> import numpy as np
@@ -102,8 +102,13 @@ def _ratio(squares: FloatArray, variance: FloatArray) -> FloatArray:
 
 
 def standardised(a2: float, n: int, m: int) -> float:
-    """(A² - 1) over its standard deviation without drift and ties (Scholz & Stephens, equations 4 and 8, k = 2)."""
+    """(A² - 1) over its standard deviation without drift and ties (Scholz & Stephens, equations 4 and 8, k = 2).
+
+    0 below four values, where that is not defined.
+    """
     total = n + m
+    if total < 4:
+        return 0.0
     inverse = 1 / np.arange(1, total, dtype=np.float64)
     big_h, h = 1 / n + 1 / m, float(inverse.sum())
     g = float((np.cumsum(inverse[:0:-1]) / np.arange(2, total)).sum())

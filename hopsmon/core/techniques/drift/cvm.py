@@ -33,11 +33,11 @@ class CramerVonMises(Conventional):
 
     The test's statistic, `statistic` in `details`, is T = n·m/(n+m)² · Σ cⱼ·(Fⱼ - Gⱼ)², c: how often the value occurs
     on both sides. It is right with ties, unlike the formula by ranks that scipy, Evidently and alibi-detect use, and
-    its p-value is that of the Gaussian limit for the very ties (or bins) at hand; scipy's where there are none. Misleads
-    about tails, which count little: a change of the outer 1 % is at most 0.001.
+    its p-value is that of the Gaussian limit for the very ties (or bins) at hand; scipy's where there are none.
+    Misleads about tails, which count little: a change of the outer 1 % is at most 0.001.
 
-    Default thresholds: 0.06 is a warning and 0.15 critical, 0.2 and 0.5 standard deviations of a normal feature ("small"
-    and "medium": Cohen, Statistical Power Analysis, 1988). At least 30 rows.
+    Default thresholds: 0.06 is a warning and 0.15 critical, 0.2 and 0.5 standard deviations of a normal feature
+    ("small" and "medium": Cohen, Statistical Power Analysis, 1988). At least 30 rows.
     Reference: Anderson, Annals of Mathematical Statistics 33(3), 1962; Kiefer, ibid. 30(2), 1959.
 
     >>> import numpy as np
@@ -59,7 +59,7 @@ class CramerVonMises(Conventional):
         low, high = omega_bounds(line)
         total = statistic(line)
         samples = pair.samples()
-        tied = samples is None or bool((line.window + line.reference > 1).any())
+        tied = min(n, m) < 2 or bool((line.window + line.reference > 1).any())
         details = {
             "lower": low,
             "upper": high,
@@ -88,7 +88,7 @@ def statistic(line: Line) -> float:
 
 
 def tie_free_p(window: FloatArray, reference: FloatArray) -> float:
-    """scipy's p-value, right where no value occurs twice."""
+    """The p-value that scipy gives, right where no value occurs twice."""
     from scipy import stats  # takes half a second to import, and only raw samples ask for it
 
     return float(np.clip(stats.cramervonmises_2samp(window, reference).pvalue, 0.0, 1.0))

@@ -36,8 +36,9 @@ class EnergyDistance(Conventional):
     where the standard deviation is made of outliers: then nothing else looks large. Against a constant reference only a
     raw distance exists (`constant_reference`).
 
-    Default thresholds: 0.15 is a warning and 0.37 critical, 0.2 and 0.5 standard deviations of a normal feature ("small"
-    and "medium": Cohen, Statistical Power Analysis, 1988; Evidently's 0.1 is for the raw distance). At least 30 rows.
+    Default thresholds: 0.15 is a warning and 0.37 critical, 0.2 and 0.5 standard deviations of a normal feature
+    ("small" and "medium": Cohen, Statistical Power Analysis, 1988; Evidently's 0.1 is for the raw distance). At least
+    30 rows.
     Reference: Székely & Rizzo, Journal of Statistical Planning and Inference 143(8), 2013.
 
     >>> import numpy as np

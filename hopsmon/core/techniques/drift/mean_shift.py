@@ -25,8 +25,9 @@ class MeanShift(Conventional):
     null_share's business. The same from summaries and from raw samples: counts, means and deviations are exact.
 
     The p-value is that of Welch's t-test, the two sides having a spread of their own; `student_p` in `details` assumes
-    a common one, and drift needs both to be below alpha: Welch's test rejects too often where a few large values make
-    the spread and a small window lacks them, Student's where it has one too many. Misleads where the mean is not the
+    a common one, and drift needs both to be below alpha. Alone, Welch's rejects too often where a few large values make
+    the spread and a small window lacks them (of 50 unchanged lognormal rows, 5 to 14 % have a p-value below 1 %),
+    Student's where it has one too many; both together keep the level. Misleads where the mean is not the
     middle: a few outliers move it, and a change that keeps it is none here. Not defined against a constant reference
     (`constant_reference`).
 

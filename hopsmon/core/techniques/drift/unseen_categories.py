@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,7 +28,8 @@ class UnseenCategories(Univariate):
     (Good and Turing's estimate). In share of values, 0 to 1. So an id, new in every row, is no drift, and a new country
     is. Nulls do not count.
 
-    The p-value is that of the two-proportion test of k of n against f₁ of m, Fisher's exact one where few are expected.
+    The p-value is that of the two-proportion test of k of n against f₁ of m (m cut to what Good's estimate is worth),
+    Fisher's exact one where few are expected.
     Where the reference holds more labels than are tracked (1,000), those too rare to be told from untracked ones count
     as unseen on both sides. Misleads where the reference is a short stretch of traffic: weekly labels are unseen until
     the first weekend.
@@ -54,9 +56,10 @@ class UnseenCategories(Univariate):
         if not reference.total:
             raise NotComputableError(Reason.EMPTY_REFERENCE, window.total)
         n, m = pair.usable(self.min_rows)
-        unseen, once = _unseen(pair)
+        unseen, once, certainty = _unseen(pair)
         share, expected = unseen / n, once / m
-        p_value = two_proportions_p(unseen, n, once, m) if share > expected else 1.0
+        known = (round(once * certainty), round(m * certainty))
+        p_value = two_proportions_p(unseen, n, *known) if share > expected else 1.0
         strange = {label: count for label, count in window.counts.items() if label not in reference.counts}
         details = {
             "unseen": unseen,
@@ -68,10 +71,14 @@ class UnseenCategories(Univariate):
         return self.verdict(pair, max(0.0, share - expected), p_value, n, details)
 
 
-def _unseen(pair: Pair) -> tuple[int, int]:
-    """How many of the window's values are unseen, and how many of the reference's would be if they came again."""
+def _unseen(pair: Pair) -> tuple[int, int, float]:
+    """The window's unseen values, the reference's that would be if they came again, and a row of the latter's worth.
+
+    f₁/m has the variance (f₁ + 2·f₂)/m², f₂ being the number of labels seen twice: more than a share of m rows has.
+    """
     window, reference = pair.both(Categories)
     if reference.untracked:
         other = category_cells(pair)
-        return int(other.window[-1]), int(other.reference[-1])
-    return window.unseen, sum(1 for count in reference.counts.values() if count == 1)
+        return int(other.window[-1]), int(other.reference[-1]), 1.0
+    how_many = Counter(reference.counts.values())
+    return window.unseen, how_many[1], how_many[1] / (how_many[1] + 2 * how_many[2]) if how_many[1] else 1.0
