@@ -90,6 +90,7 @@ class Options:
     out: Path = RESULTS
     formats: tuple[str, ...] = ()
     partitions: int = 2
+    techniques: str = "default"
 
     @property
     def reduced(self) -> bool:
@@ -107,8 +108,9 @@ class Options:
 
     @property
     def file(self) -> Path:
-        """Where the results go; those of a reduced run never overwrite the real ones."""
-        return self.out / f"{self.name}{'.reduced' if self.reduced else ''}.json"
+        """Where the results go; those of a reduced run, or one with other techniques, never overwrite the real ones."""
+        other = "" if self.techniques == "default" else f".techniques-{self.techniques}"
+        return self.out / f"{self.name}{other}{'.reduced' if self.reduced else ''}.json"
 
 
 def parse_options(name: str, arguments: Sequence[str], formats: Sequence[str] = ()) -> Options:
@@ -122,10 +124,21 @@ def parse_options(name: str, arguments: Sequence[str], formats: Sequence[str] = 
     if formats:
         parser.add_argument("--format", action="append", choices=formats, help="only these (repeatable)")
         parser.add_argument("--partitions", type=int, default=2, help="partitions of the topic (2)")
+        parser.add_argument("--techniques", choices=("default", "none"), default="default", help="the engine's")
     seen = parser.parse_args(arguments)
     chosen = tuple(getattr(seen, "format", None) or formats)
     partitions = getattr(seen, "partitions", 2)
-    return Options(name, tuple(arguments), seen.scale, seen.rounds, seen.bootstrap, seen.out, chosen, partitions)
+    return Options(
+        name,
+        tuple(arguments),
+        seen.scale,
+        seen.rounds,
+        seen.bootstrap,
+        seen.out,
+        chosen,
+        partitions,
+        getattr(seen, "techniques", "default"),
+    )
 
 
 @dataclass(slots=True)

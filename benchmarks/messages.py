@@ -13,7 +13,7 @@ import fastavro
 import numpy as np
 import orjson
 
-FEATURES = tuple(f"f{k}" for k in range(10))
+FEATURES = tuple(f"f{k}" for k in range(10))  # unless a benchmark asks for more
 MICROS = 1_000_000
 CHUNK = 50_000
 
@@ -54,6 +54,11 @@ class Message:
 
     value: bytes
     headers: Headers
+
+
+def feature_names(count: int) -> tuple[str, ...]:
+    """Names of so many features, in the order of the positional values."""
+    return tuple(f"f{k}" for k in range(count))
 
 
 def event_id(number: int) -> str:
@@ -136,12 +141,13 @@ ENCODERS: dict[str, Callable[[int, int, list[float]], Message]] = {
 }
 
 
-def rows(count: int, seed: int = 0, planted_every: int = 0) -> Iterator[list[float]]:
+def rows(count: int, seed: int = 0, planted_every: int = 0, features: int = len(FEATURES)) -> Iterator[list[float]]:
     """Standard normal rows to five decimals; every n-th (0: none) carries one value far outside any reference."""
     rng = np.random.default_rng(seed)
-    for first in range(0, count, CHUNK):
-        values = rng.normal(size=(min(CHUNK, count - first), len(FEATURES))).round(5)
+    chunk = max(1, CHUNK * len(FEATURES) // features)
+    for first in range(0, count, chunk):
+        values = rng.normal(size=(min(chunk, count - first), features)).round(5)
         if planted_every:
             planted = np.flatnonzero((np.arange(len(values)) + first) % planted_every == 0)
-            values[planted, planted % len(FEATURES)] = 25.0
+            values[planted, planted % features] = 25.0
         yield from values.tolist()

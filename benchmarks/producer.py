@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from benchmarks.messages import ENCODERS, MICROS, rows
+from benchmarks.messages import ENCODERS, FEATURES, MICROS, rows
 
 ROOT = Path(__file__).parents[1]
 PARTITIONS = 2
@@ -32,6 +32,7 @@ class Traffic:
         first_event: event time of the first one in microseconds; None: send live, at this rate, each at its own time.
         planted_every: every so many requests one value lies far outside the reference; 0: never.
         times: where a live producer saves the event time of every request (a numpy file).
+        features: numbers in a request.
     """
 
     bootstrap: str
@@ -43,6 +44,7 @@ class Traffic:
     partitions: int = PARTITIONS
     planted_every: int = 0
     times: Path | None = None
+    features: int = len(FEATURES)
 
     def arguments(self) -> list[str]:
         """The same as command-line arguments."""
@@ -117,7 +119,7 @@ def send(traffic: Traffic) -> list[int]:
         if error is not None:
             failures.append(error)
 
-    values = rows(traffic.messages, planted_every=traffic.planted_every)
+    values = rows(traffic.messages, planted_every=traffic.planted_every, features=traffic.features)
     for number, (event_time, row) in enumerate(zip(clock(traffic), values, strict=True)):
         message = encode(number, event_time, row)
         record = {
@@ -158,6 +160,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--partitions", type=int, default=PARTITIONS)
     parser.add_argument("--planted-every", type=int, default=0)
     parser.add_argument("--times", type=Path)
+    parser.add_argument("--features", type=int, default=len(FEATURES))
     traffic = Traffic(**vars(parser.parse_args(arguments)))
     sent = send(traffic)
     if traffic.times is not None:

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from benchmarks import engine
 from benchmarks.harness import CONSOLE, Options, Result, Rounds, Target, at_least, parse_options, publish, timed
-from benchmarks.messages import ENCODERS, MICROS
+from benchmarks.messages import ENCODERS, FEATURES, MICROS
 from benchmarks.producer import Traffic, decoded_times, fill
 from benchmarks.rivals import drain, kafka_stream, spark_sql
 from hopsmon.adapters.kafka.broker import LocalBroker
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> None:
             CONSOLE.print(f"filling a topic with {traffic.messages:,} messages of {wire_format} …")
             fill(traffic)
             rounds = Rounds()
-            rounds.run(contenders(place, traffic), options.rounds)
+            rounds.run(contenders(place, traffic, engine.Setting(options.techniques)), options.rounds)
             results += compare(rounds, wire_format, traffic.messages)
             seconds[wire_format] = rounds.seconds
     details = {"seconds": seconds, "messages": options.size(MESSAGES), "partitions": options.partitions}
@@ -86,22 +86,39 @@ def local_broker() -> Iterator[str]:
         yield broker.bootstrap_servers
 
 
-def backlog(bootstrap: str, wire_format: str, messages: int, partitions: int = 2) -> Traffic:
+def backlog(
+    bootstrap: str,
+    wire_format: str,
+    messages: int,
+    partitions: int = 2,
+    rate: float = RATE,
+    features: int = len(FEATURES),
+) -> Traffic:
     """A log that was written at a steady rate until a minute ago, its first event at the start of a window."""
-    span = int(messages / RATE * MICROS)
+    span = int(messages / rate * MICROS)
     first = (time.time_ns() // 1_000 - span - 60 * MICROS) // WINDOW_MICROS * WINDOW_MICROS
     topic = f"bench-{wire_format}-{time.time_ns()}"
-    return Traffic(bootstrap, topic, wire_format, messages, RATE, partitions=partitions, first_event=first)
+    return Traffic(
+        bootstrap, topic, wire_format, messages, rate, partitions=partitions, first_event=first, features=features
+    )
 
 
-def contenders(place: Arena, traffic: Traffic) -> Mapping[str, Callable[[], float]]:
+def run_engine(place: Arena, traffic: Traffic, setting: engine.Setting) -> float:
+    """Seconds of one run of the engine over a topic, whose windows must be right.
+
+    Raises:
+        WrongResult: they are not.
+    """
+    plan = engine.query(place.bootstrap, traffic.topic, fresh(place.folder), NEVER_IDLE, setting=setting)
+    taken = timed(lambda: run_query(place.spark, plan, once=True))
+    check(plan.store.read(WINDOWS.name).to_pylist(), decoded_times(traffic), traffic.partitions)
+    return taken
+
+
+def contenders(
+    place: Arena, traffic: Traffic, setting: engine.Setting = engine.DEFAULT
+) -> Mapping[str, Callable[[], float]]:
     """Engine, bare read and Spark SQL over the same topic, each run with a folder of its own."""
-
-    def run_engine() -> float:
-        plan = engine.query(place.bootstrap, traffic.topic, fresh(place.folder), NEVER_IDLE)
-        taken = timed(lambda: run_query(place.spark, plan, once=True))
-        check(plan.store.read(WINDOWS.name).to_pylist(), decoded_times(traffic), traffic.partitions)
-        return taken
 
     def bare_read() -> float:
         plan = engine.query(place.bootstrap, traffic.topic, fresh(place.folder), NEVER_IDLE)
@@ -111,7 +128,7 @@ def contenders(place: Arena, traffic: Traffic) -> Mapping[str, Callable[[], floa
         messages = kafka_stream(place.spark, place.bootstrap, traffic.topic)
         return timed(lambda: drain(spark_sql(messages, traffic.format), fresh(place.folder)))
 
-    return {"engine": run_engine, "bare_read": bare_read, "spark_sql": by_spark_sql}
+    return {"engine": lambda: run_engine(place, traffic, setting), "bare_read": bare_read, "spark_sql": by_spark_sql}
 
 
 def fresh(folder: Path) -> Path:

@@ -13,11 +13,25 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from benchmarks import core, harness, latency, messages, producer, rivals, state, throughput, watcher, worker_memory
+from benchmarks import (
+    core,
+    engine,
+    harness,
+    latency,
+    messages,
+    producer,
+    rivals,
+    state,
+    techniques_cost,
+    throughput,
+    watcher,
+    worker_memory,
+)
 from benchmarks.environments import EVIDENTLY, WHYLOGS, measure
 from benchmarks.harness import Options, Result, Rounds, at_least, at_most
 from hopsmon.core.payloads.decode import decode
 from hopsmon.core.payloads.decoded import Matrix
+from hopsmon.core.techniques.registry import DEFAULT_TECHNIQUES
 
 SECOND = 1_000_000
 START = 1_790_000_010_000_000  # the start of a 15 s window
@@ -102,6 +116,46 @@ def test_every_seventh_row_is_planted_whatever_the_chunk(monkeypatch: pytest.Mon
     monkeypatch.setattr(messages, "CHUNK", 10)
     found = [max(row) == 25.0 for row in messages.rows(50, planted_every=7)]
     assert found == [number % 7 == 0 for number in range(50)]
+
+
+def test_rows_are_as_wide_as_asked_whatever_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "CHUNK", 10)
+    found = list(messages.rows(25, features=40))
+    assert [len(row) for row in found] == [40] * 25
+    assert len({row[0] for row in found}) == 25
+
+
+def test_wide_topics_hold_as_many_values_and_full_windows() -> None:
+    options = Options("techniques_cost", rounds=3)
+    traffics = {width: techniques_cost.wide("nowhere:1", width, options) for width in techniques_cost.WIDTHS}
+    assert {traffic.messages * traffic.features for traffic in traffics.values()} == {techniques_cost.VALUES}
+    for width, traffic in traffics.items():
+        times = producer.event_times(traffic)
+        _, counts = np.unique(times // throughput.WINDOW_MICROS, return_counts=True)
+        assert np.abs(counts[:-1] - techniques_cost.IN_A_WINDOW).max() <= 1, width
+        assert techniques_cost.values_at(width, techniques_cost.VALUES) == techniques_cost.VALUES
+    small = techniques_cost.wide("nowhere:1", 1_000, Options("techniques_cost", scale=0.001))
+    assert small.messages == 3 * techniques_cost.IN_A_WINDOW
+
+
+def test_growth_is_measured_by_the_value() -> None:
+    rounds = Rounds({"10": [20.0, 10.0], "100": [12.0], "1000": [16.0]})
+    found = {result.name: result for result in techniques_cost.compare_widths(rounds, techniques_cost.VALUES)}
+    assert found["per_value.1000_over_10"].value == pytest.approx(1.6)
+    assert found["per_value.1000_over_10"].holds is False
+    assert found["seconds_per_million_values.10"].value == pytest.approx(1.0)
+    (ratio, *_) = techniques_cost.compare(Rounds({"default": [5.0], "none": [4.0, 6.0]}))
+    assert (ratio.value, ratio.holds) == (1.25, True)
+
+
+def test_a_run_with_other_techniques_has_a_file_of_its_own() -> None:
+    options = harness.parse_options("throughput", ["--techniques", "none"], ("json_v1",))
+    assert options.file.name == "throughput.techniques-none.json"
+    assert engine.techniques(options.techniques) == ()
+    plan = engine.query("b:1", "t", Path("folder"), throughput.NEVER_IDLE, setting=engine.Setting("default", 40))
+    (monitor,) = plan.monitors
+    assert len(monitor.schema.features) == len(monitor.baseline.features) == 40
+    assert len(monitor.techniques) == len(DEFAULT_TECHNIQUES)
 
 
 @pytest.mark.parametrize("wire_format", messages.ENCODERS)
