@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,8 +20,11 @@ log = logging.getLogger("hopsmon.run")
 FILE = "hopsmon.json"
 
 
-def claim(spark: SparkSession, plan: QueryPlan) -> str:
-    """The id of the plan's checkpoint, made on first use. It keys the writes: a new checkpoint writes afresh.
+def claim(spark: SparkSession, plan: QueryPlan) -> tuple[str, Mapping[str, int]]:
+    """The id of the plan's checkpoint, made on first use, and the monitors' epochs.
+
+    The id keys the writes: a new checkpoint writes afresh. An epoch counts how often a monitor has come back to the
+    query after a run without it.
 
     Thresholds, techniques and baselines may change under a checkpoint; windows, shards and the log may not.
 
@@ -30,9 +34,9 @@ def claim(spark: SparkSession, plan: QueryPlan) -> str:
     wanted = description(plan)
     found = _read(spark, f"{plan.checkpoint}/{FILE}")
     if found is None:
-        found = {"id": uuid.uuid4().hex, **wanted}
+        found = {"id": uuid.uuid4().hex, **wanted, "running": sorted(wanted["monitors"]), "epochs": {}}
         _write(spark, f"{plan.checkpoint}/{FILE}", found)
-        return str(found["id"])
+        return str(found["id"]), {}
     problems = list(differences(found, wanted))
     if problems:
         raise ConfigError(
@@ -48,9 +52,24 @@ def claim(spark: SparkSession, plan: QueryPlan) -> str:
             name,
             plan.name,
         )
-    if found["monitors"] != wanted["monitors"]:
-        _write(spark, f"{plan.checkpoint}/{FILE}", {**found, "monitors": {**found["monitors"], **wanted["monitors"]}})
-    return str(found["id"])
+    now = {
+        **found,
+        "monitors": {**found["monitors"], **wanted["monitors"]},
+        "running": sorted(wanted["monitors"]),
+        "epochs": epochs_after(found, wanted["monitors"]),
+    }
+    if now != found:
+        _write(spark, f"{plan.checkpoint}/{FILE}", now)
+    return str(now["id"]), now["epochs"]
+
+
+def epochs_after(found: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, int]:
+    """The epochs of a run with these monitors: one more for each that is known, but was not in the run before."""
+    epochs: dict[str, int] = dict(found.get("epochs", {}))
+    before = found.get("running", found["monitors"])  # version 0.1 did not write down who was running
+    for name in found["monitors"].keys() & set(wanted) - set(before):
+        epochs[name] = epochs.get(name, 0) + 1
+    return epochs
 
 
 def description(plan: QueryPlan) -> dict[str, Any]:

@@ -38,10 +38,11 @@ class FoldSpec:
     window: WindowSpec
     baseline: str
     max_outliers: int = 1_000
+    epoch: int = 0
 
     @classmethod
     def of(cls, plan: MonitorPlan) -> FoldSpec:
-        return cls(plan.window, plan.baseline.id, plan.max_outliers)
+        return cls(plan.window, plan.baseline.id, plan.max_outliers, plan.epoch)
 
 
 def folder_of(
@@ -72,6 +73,7 @@ def advance(
     state: FoldState, arrived: Iterable[Row], spec: FoldSpec, now_ms: int, mode: Mode
 ) -> tuple[list[Row], bool]:
     """One micro-batch of one key: merge, close, report. Returns the rows to hand on and whether the state changed."""
+    state.begin(spec.epoch)
     by_kind: dict[str, list[bytes]] = {}
     for kind, payload in arrived:
         by_kind.setdefault(kind, []).append(payload)

@@ -63,6 +63,7 @@ class FoldState:
         baselines: for each open window, the baseline whose bins its summary uses; MIXED after a change.
         flags: outliers of the open windows.
         failures: where instance techniques failed in them.
+        epoch: the monitor's, see `begin`.
     """
 
     clocks: dict[str, Clock] = field(default_factory=dict)
@@ -72,6 +73,12 @@ class FoldState:
     baselines: dict[Key, str] = field(default_factory=dict)
     flags: FlagCounts = field(default_factory=FlagCounts)
     failures: Failures = field(default_factory=Failures)
+    epoch: int = 0
+
+    def begin(self, epoch: int) -> None:
+        """Forget the clocks where the monitor has come back: what it missed meanwhile is no gap in the log."""
+        if epoch != self.epoch:
+            self.clocks, self.epoch = {}, epoch
 
     def absorb(self, partial: Partial, spec: WindowSpec, now_ms: int) -> tuple[dict[Key, Summary], Gap | None]:
         """Merge one task's partial; returns late counts for windows already closed, and a gap before the partial.
@@ -165,6 +172,7 @@ class FoldState:
             "baselines": [self.baselines[key] for key in keys],
             "flags": self.flags.as_list(),
             "failures": self.failures.as_list(),
+            "epoch": self.epoch,
         }
         return pack(head, [found if isinstance(found := self.open[key], bytes) else found.to_bytes() for key in keys])
 
@@ -178,9 +186,10 @@ class FoldState:
             head["closed_until"],
             head["sides"],
             dict(zip(keys, head["baselines"], strict=True)),
-            # Version 0.1 kept neither.
+            # Version 0.1 kept none of these.
             FlagCounts.from_list(head.get("flags", ())),
             Failures.from_list(head.get("failures", ())),
+            head.get("epoch", 0),
         )
 
 

@@ -31,6 +31,7 @@ class MonitorPlan:
         importances: how much each feature matters to the model, in any unit; root causes are ranked by it as well.
         max_outliers: at most so many outlier rows a window; the rest is counted.
         technique_seconds: how long a technique of another package may take for a window or a batch of instances.
+        epoch: how often it has come back to its query (see checkpoint.py); what it missed meanwhile is no gap.
     """
 
     name: str
@@ -50,6 +51,7 @@ class MonitorPlan:
     importances: Mapping[str, float] = field(default_factory=dict)
     max_outliers: int = 1_000
     technique_seconds: float = 30.0
+    epoch: int = 0
 
     @property
     def instance_techniques(self) -> tuple[InstanceTechnique, ...]:

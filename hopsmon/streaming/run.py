@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -75,7 +76,9 @@ class _Run:
     ) -> None:
         self.report = RunReport()
         self._spark = spark
-        self._plan = plan
+        checkpoint_id, epochs = checkpoint.claim(spark, plan)
+        monitors = tuple(replace(monitor, epoch=epochs.get(monitor.name, 0)) for monitor in plan.monitors)
+        self._plan = plan = replace(plan, monitors=monitors)
         self._on_progress = on_progress
         self._stop = stop
         self._failure: BaseException | None = None
@@ -87,7 +90,7 @@ class _Run:
         spark.conf.set("spark.sql.shuffle.partitions", str(min(keys, spark.sparkContext.defaultParallelism * 4)))
         spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(RECORDS_PER_ARROW_BATCH))
         spark.conf.set("spark.sql.session.timeZone", "UTC")
-        self._writer = BatchWriter(plan, f"{plan.name}:{checkpoint.claim(spark, plan)}")
+        self._writer = BatchWriter(plan, f"{plan.name}:{checkpoint_id}")
 
     def to_the_end(self) -> None:
         """Read what is there, then close what was complete by the wall clock before the reading began.

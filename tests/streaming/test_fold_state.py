@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from hopsmon.core.statistics.sample import NumericSample, sample_of
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.window import WindowSpec
 from hopsmon.errors import HopsmonError
+from hopsmon.streaming.checkpoint import epochs_after
 from hopsmon.streaming.fold import LATE, STATUS, TICK, WINDOW, ClosedWindow, FoldSpec, Status, advance
 from hopsmon.streaming.fold_state import Clock, FoldState, Mode
 from hopsmon.streaming.framing import pack, unpack
@@ -238,3 +241,32 @@ def test_a_window_of_an_old_baseline_is_not_compared_bin_by_bin_with_a_new_one()
         state.absorb(Partial("t/0", 0, 0, 1, {("", 0): two_values([0.0, 1.0])}, "old"), SPEC, 0)
         ((_, closed),) = state.close(SPEC, 10**12, Mode.AT_END, now)
         assert set(closed.features["x"].statistics) == left
+
+
+def test_what_a_monitor_missed_while_it_was_away_is_no_gap() -> None:
+    state = FoldState()
+    advance(state, [(PARTIAL, partial_of("t/0", 5, [1, 2]).to_bytes())], FOLD, 0, Mode.ONCE)
+    state = FoldState.from_bytes(state.to_bytes())
+    back = replace(FOLD, epoch=1)
+    rows, _ = advance(state, [(PARTIAL, partial_of("t/0", 17, [30]).to_bytes())], back, 1, Mode.ONCE)
+    status = Status.from_bytes(next(payload for kind, payload in rows if kind == STATUS))
+    assert status.gaps == ()
+    assert closed_starts(rows) == [0]  # what it had seen of a window before it left is told
+    rows, _ = advance(
+        FoldState.from_bytes(state.to_bytes()),
+        [(PARTIAL, partial_of("t/0", 20, [31]).to_bytes())],
+        back,
+        2,
+        Mode.ONCE,
+    )
+    status = Status.from_bytes(next(payload for kind, payload in rows if kind == STATUS))
+    assert [(gap.first, gap.last) for gap in status.gaps] == [(18, 19)]  # from then on gaps count again
+
+
+def test_an_epoch_is_one_more_for_each_return() -> None:
+    file: dict[str, Any] = {"monitors": {"a": {}, "b": {}}}  # of version 0.1: nobody knows who was away
+    assert epochs_after(file, ["a"]) == {}
+    file = {"monitors": {"a": {}, "b": {}}, "running": ["a"], "epochs": {}}
+    assert epochs_after(file, ["a", "b", "new"]) == {"b": 1}
+    assert epochs_after({**file, "epochs": {"b": 1}}, ["b"]) == {"b": 2}
+    assert epochs_after({**file, "running": ["a", "b"], "epochs": {"b": 1}}, ["a", "b"]) == {"b": 1}
