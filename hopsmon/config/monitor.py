@@ -102,7 +102,7 @@ class WindowConfig(Section):
 
     slide: Duration | None = None
     """Distance between window starts. Default: the size (tumbling). Smaller: windows overlap, and size must be a
-    multiple of it."""
+    multiple of it; techniques that follow the series of windows then see those only that do not overlap."""
 
     lateness: Duration = timedelta(minutes=1)
     """How far behind its partition's newest event an event may come and still be counted. Default: 1m. Results come so
