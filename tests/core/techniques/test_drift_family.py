@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 import pytest
 
 from hopsmon.core.batch import FloatArray
@@ -316,7 +317,6 @@ def test_predictions_are_judged_like_features(technique: str) -> None:
     from hopsmon.core.baseline_builder import build_baseline
     from hopsmon.core.batch import Side
     from hopsmon.core.frames import batches_of
-    from tests.core.techniques.cases import pa
 
     def table(shift: float, rows: int) -> Any:
         rng = np.random.default_rng(rows)
@@ -346,15 +346,15 @@ def test_an_unknown_convention_is_refused_with_the_known_ones(technique: str) ->
 
 def test_a_convention_is_the_other_tools_number_threshold_and_verdict() -> None:
     reference, window = RNG.normal(size=5_000), RNG.normal(0.2, 1, 400)
-    default, given = (
-        judge_raw("wasserstein", reference, window, convention="evidently", **more) for more in ({}, {"threshold": 0.4})
-    )
+    default = judge_raw("wasserstein", reference, window, convention="evidently")
+    given = judge_raw("wasserstein", reference, window, convention="evidently", threshold=0.4)
     ours = judge_raw("wasserstein", reference, window)
     assert default.score == pytest.approx((ours.score or 0) * reference.std(ddof=1) / reference.std(), rel=1e-6)
     assert (default.threshold, default.is_drift) == (0.1, True)
     assert (given.threshold, given.is_drift) == (0.4, False)
     assert default.details["convention"] == "evidently"
-    assert judge("wasserstein", reference, window, convention="evidently").score is None  # no raw samples in a stream
+    (streamed,) = verdicts(pair_of(reference, window), "wasserstein", convention="evidently").values()
+    assert streamed.score is None  # no raw samples in a stream
 
 
 @pytest.mark.parametrize("technique", ["wasserstein", "energy"])
