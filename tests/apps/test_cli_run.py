@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,31 @@ def test_a_run_is_what_the_sdk_sees(run: Run, drifting: Path) -> None:
     report = monitor.run(once=True, progress=lambda batch: seen.append(batch.rows_in))
     assert report.rows == sum(seen) == 360
     assert monitor.windows(slice="")["requests"].sum() == 720
+
+
+def drifted_features(monitor: hopsmon.Monitor, hours: range) -> set[str]:
+    """The features that drift in windows that start in these hours, over all traffic."""
+    since, until = (JULY + timedelta(hours=hour) for hour in (hours.start, hours.stop))
+    return set(monitor.drift(since=since, until=until, only_drift=True, slice="")["feature"])
+
+
+def test_an_accepted_change_is_no_drift_in_the_next_run(run: Run, drifting: Path) -> None:
+    events = drifting.parent / "events"
+    write_events(events, "warmer", 2, 200.0)
+    assert run("run", drifting, "--once").exit_code == 0
+    monitor = hopsmon.connect(drifting.parent / "monitoring").monitor("flights")
+    assert "temp" in drifted_features(monitor, range(4))
+    before = set(monitor.drift()["baseline_id"])
+    made = monitor.rebaseline(4)
+    assert (made.rows, len(made.windows)) == (720, 4)
+    write_events(events, "same", 4, 200.0)
+    write_events(events, "back", 6, 0.0)
+    monitor.run(once=True)
+    later = monitor.drift(since=JULY + timedelta(hours=4), slice="")
+    assert set(later["baseline_id"]) == {made.id} != before
+    assert "temp" in set(later[later["score"].notna()]["feature"])
+    assert not drifted_features(monitor, range(4, 6))
+    assert "temp" in drifted_features(monitor, range(6, 8))
 
 
 def test_two_monitors_of_one_query_share_a_run(run: Run, drifting: Path) -> None:
