@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MODEL = "(model)"
 _RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.NONE: 2}
 _NAMED = 3  # drifted features that the headline names
+_NAME = 40  # letters of each
 HEADINGS = ("feature", "technique", "score", "threshold", "p", "verdict", "why")
 
 
@@ -62,6 +63,13 @@ def printable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "�" for letter in name)
 
 
+def short(name: str, most: int) -> str:
+    """A name that fits; the middle is left out, as names often differ at the end."""
+    clean = printable(name) or "(empty)"
+    head = (most - 1) * 2 // 3
+    return clean if len(clean) <= most else f"{clean[:head]}…{clean[-(most - 1 - head) :]}"
+
+
 @dataclass(frozen=True)
 class Overview:
     """What there is to say about a comparison, before somebody chooses how."""
@@ -101,7 +109,7 @@ class Overview:
         if self.drifted:
             named = [name for name in self.names if name in self.drifted]
             more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-            text += f": {', '.join(map(printable, named[:_NAMED]))}{more}"
+            text += f": {', '.join(short(name, _NAME) for name in named[:_NAMED])}{more}"
         return text + (", and the model as a whole" if model else "")
 
     @property

@@ -20,7 +20,7 @@ from matplotlib.patches import Patch
 
 from hopsmon.comparison import timeline
 from hopsmon.comparison.distributions import Labels, Missing, Numbers, distribution_of, missing_of
-from hopsmon.comparison.overview import Overview, printable, severities
+from hopsmon.comparison.overview import Overview, severities, short
 from hopsmon.comparison.wording import share
 from hopsmon.core.finding import Severity
 from hopsmon.core.schema import FeatureType
@@ -236,10 +236,3 @@ def apart(names: Sequence[str], most: int) -> list[str]:
         return found
     start = max(len(commonprefix(list(names))) - 2, 0)  # noqa: RUF071 - of letters, not of folders
     return [f"…{short(name[start:], most - 1)}" for name in names]
-
-
-def short(name: str, most: int) -> str:
-    """A name that fits; the middle is left out, as names often differ at the end."""
-    clean = printable(name) or "(empty)"
-    head = (most - 1) * 2 // 3
-    return clean if len(clean) <= most else f"{clean[:head]}…{clean[-(most - 1 - head) :]}"

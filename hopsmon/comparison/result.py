@@ -69,7 +69,7 @@ class Judged:
         return max(self.summary.instances, self.summary.predictions)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Comparison:
     """What a comparison found. Shows itself in a terminal and in a notebook; `to_pandas`, `plot`, `to_html` say more.
 

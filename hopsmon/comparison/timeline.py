@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.patches import Patch
 
-from hopsmon.comparison.overview import MODEL, Overview, not_computed, printable, severities
+from hopsmon.comparison.overview import MODEL, Overview, not_computed, severities, short
 from hopsmon.core.finding import Severity
 from hopsmon.core.window import to_datetime
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hopsmon.comparison.result import Comparison, TimedFinding
 
 MOST_ROWS = 12
+_NAME = 28  # letters of a feature's name
 _MOST_TICKS = 8
 _HIGHEST = 100.0  # thresholds; an e-value may be anything
 _STATES = (("not computed", "#9aa0a666"), ("no drift", "#4c9f7055"), ("warning", "#e0b23c"), ("critical", "#d03b3b"))
@@ -46,7 +47,7 @@ def heatmap(axes: Axes, view: Overview) -> None:
     colours = ListedColormap([colour for _, colour in _STATES])
     mesh = axes.pcolormesh(states, cmap=colours, norm=BoundaryNorm(np.arange(-0.5, 4.5), 4), edgecolors="none")
     mesh.set_rasterized(states.size > 5_000)
-    labels = [MODEL if name is None else _short(name) for name in names]
+    labels = [MODEL if name is None else short(name, _NAME) for name in names]
     axes.set_yticks(np.arange(len(names)) + 0.5, labels, parse_math=False)
     axes.invert_yaxis()
     axes.tick_params(left=False)
@@ -62,11 +63,6 @@ def _state(findings: list[TimedFinding]) -> int:
     if not findings or not_computed(findings):
         return 0
     return _PLACE[severities(finding for finding in findings if finding.is_drift)]
-
-
-def _short(name: str) -> str:
-    clean = printable(name)
-    return clean if len(clean) <= 28 else f"{clean[:18]}…{clean[-9:]}"
 
 
 def _time_axis(axes: Axes, starts: list[int | None], offset: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isfinite
+from math import fsum, isfinite
 from typing import Any
 
 from hopsmon.core.finding import Finding
@@ -84,7 +84,7 @@ def _shares(values: Mapping[str, float]) -> dict[str, float]:
     if largest <= 0:
         return dict.fromkeys(values, 0.0)
     scaled = {name: value / largest for name, value in values.items()}  # the sum of huge numbers may be infinite
-    total = sum(scaled.values())
+    total = fsum(scaled.values())  # the same in any order
     return {name: value / total for name, value in scaled.items()}
 
 
