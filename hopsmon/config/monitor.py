@@ -149,8 +149,9 @@ class LimitsConfig(Section):
     few enough that a broken feature does not fill the store."""
 
     technique_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
-    """How long a technique of another package may take for one window, or for one batch of instances; then it is
-    suspended until the next start, and a finding says so. Default: 30 seconds."""
+    """How long a technique of another package may take for one window (with the first it also judges the baseline's
+    own windows), or for one batch of instances; then it is suspended until the next start, and a finding says so.
+    Default: 30.0 seconds."""
 
 
 class MonitorConfig(Section):
