@@ -164,6 +164,24 @@ def test_the_next_run_goes_on_where_the_last_ended(
     ]
 
 
+def test_a_monitor_that_was_away_reports_no_gap_when_it_comes_back(
+    spark: SparkSession, kafka: LocalBroker, topic: Topic, tmp_path: Path
+) -> None:
+    name = topic()
+    both = query(kafka_source(kafka.bootstrap_servers, name), tmp_path, [monitor("stays"), monitor("leaves")])
+    events = list(Traffic(requests=180, responses=False).events())
+    gaps = []
+    for number, monitors in enumerate((both.monitors, both.monitors[:1], both.monitors)):
+        publish(kafka.bootstrap_servers, name, events[60 * number : 60 * (number + 1)])
+        gaps += run_query(spark, replace(both, monitors=monitors), once=True).gaps
+    assert gaps == []
+    assert isinstance(both.store, MemoryStore)
+    requests = Counter[str]()
+    for row in both.store.rows("hopsmon_windows"):
+        requests[row["monitor"]] += row["requests"] if row["revision"] == 0 else 0
+    assert requests == {"stays": 180, "leaves": 120}
+
+
 def far_ahead() -> WindowSpec:
     """A window whose wall-clock end never comes, as if the log were live."""
     return WindowSpec(timedelta(minutes=1), lateness=timedelta(seconds=10), close_idle_after=timedelta(days=36_500))
