@@ -147,17 +147,22 @@ class Limits:
     critical: float
     alpha: float
 
+    @property
+    def severe(self) -> float:
+        """The score that is critical; twice the threshold where that was raised above the default for it."""
+        return self.critical if self.critical >= self.threshold else 2 * self.threshold
+
     def finding(
         self, technique: str, feature: str | None, score: float, p_value: float, n: int, details: Mapping[str, Any]
     ) -> Finding:
         """The verdict: drift where the score matters AND chance does not explain it."""
         drift = score >= self.threshold and p_value < self.alpha
-        severity = Severity.CRITICAL if score >= self.critical else Severity.WARNING
+        severity = Severity.CRITICAL if score >= self.severe else Severity.WARNING
         return Finding(
             technique,
             feature,
             score,
-            self.threshold,
+            float(self.threshold),
             n,
             Reason.DRIFT if drift else Reason.OK,
             drift,

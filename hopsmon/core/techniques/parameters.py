@@ -8,6 +8,12 @@ from math import isfinite
 from hopsmon.errors import ConfigError
 
 
+class Default(float):
+    """A parameter's value that nobody chose; what depends on it may choose better."""
+
+    __slots__ = ()
+
+
 def at_least(technique: str, low: float, **values: float) -> None:
     """Raises ConfigError where a parameter is below `low` or not a finite number."""
     for name, value in values.items():
@@ -37,7 +43,8 @@ def one_of(technique: str, name: str, value: str, allowed: Sequence[str]) -> Non
 
 def check_limits(technique: str, threshold: float, critical: float, alpha: float, min_rows: int) -> None:
     """The checks of the parameters that all drift techniques have."""
-    above(technique, 0.0, threshold=threshold)
-    at_least(technique, threshold, critical=critical)
+    above(technique, 0.0, threshold=threshold, critical=critical)
+    if not isinstance(critical, Default):  # whoever raises the threshold alone raises what is critical with it
+        at_least(technique, threshold, critical=critical)
     probability(technique, alpha=alpha)
     at_least(technique, 1, min_rows=min_rows)

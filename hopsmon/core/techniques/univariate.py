@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hopsmon.core.baseline import Baseline
@@ -14,7 +14,7 @@ from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques import conventions
 from hopsmon.core.techniques.pairs import Limits, Pair, judge_each
-from hopsmon.core.techniques.parameters import check_limits
+from hopsmon.core.techniques.parameters import Default, check_limits
 from hopsmon.core.techniques.significance import DEFAULT_ALPHA, DEFAULT_MIN_ROWS
 from hopsmon.errors import ConfigError
 
@@ -77,7 +77,7 @@ class Conventional(Univariate):
         if self.convention not in known:
             allowed = ", ".join((OURS, *known))
             raise ConfigError(f"{self.name}.convention must be one of {allowed}; got '{self.convention}'.")
-        check_limits(self.name, self.threshold, max(self.threshold, self.critical), self.alpha, self.min_rows)
+        check_limits(self.name, self.threshold, Default(self.critical), self.alpha, self.min_rows)
 
     def judge(self, window: Summary, baseline: Baseline) -> Sequence[Finding]:
         """One finding for every feature of `feature_types`, or of those that the convention computes it for."""
@@ -87,6 +87,5 @@ class Conventional(Univariate):
         return judge_each(self.name, types, window, baseline, self._as_others_do)
 
     def _as_others_do(self, pair: Pair) -> Finding:
-        default = next(field.default for field in fields(self) if field.name == "threshold")
-        given = None if self.threshold == default else self.threshold
+        given = None if isinstance(self.threshold, Default) else self.threshold
         return conventions.finding(self.name, self.convention, pair, given)

@@ -7,13 +7,17 @@ from importlib.metadata import EntryPoint, EntryPoints
 from types import ModuleType, SimpleNamespace
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
+from hopsmon.core.finding import Severity
 from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.techniques import registry
 from hopsmon.core.techniques.drift.psi import PopulationStabilityIndex
+from hopsmon.core.techniques.parameters import Default
 from hopsmon.core.techniques.registry import GROUP, build, describe, names
 from hopsmon.errors import ConfigError, UnknownNameError
+from tests.core.techniques.cases import judge
 
 
 class Mine:
@@ -59,7 +63,7 @@ def test_parameters_are_passed_on() -> None:
         ({"psi": {"threshold": True}}, r"psi\.threshold must be of type float, got True"),
         ({"psi": {"min_rows": 3.5}}, r"psi\.min_rows must be of type int, got 3\.5"),
         ({"psi": {"alpha": 1.0}}, r"psi\.alpha must be above 0 and below 1"),
-        ({"psi": {"threshold": 0.5}}, r"psi\.critical must be at least 0\.5, got 0\.25"),
+        ({"psi": {"threshold": 0.5, "critical": 0.25}}, r"psi\.critical must be at least 0\.5, got 0\.25"),
         ({"psi": {"threshold": -1.0}}, r"psi\.threshold must be above 0"),
         ({"unseen_category": {"x": 1}}, "unseen_category has no parameter 'x'. It has: none"),
         ({"psi": 0.1}, "The parameters of psi must be"),
@@ -118,3 +122,25 @@ def test_a_broken_package_is_named_and_harms_no_other_technique(install, value: 
     assert build("psi") == PopulationStabilityIndex()
     with pytest.raises(ConfigError, match=message):
         build("broken")
+
+
+def test_a_raised_threshold_raises_what_is_critical_with_it() -> None:
+    reference = np.random.default_rng(3).normal(size=5_000)
+    found = judge("psi", reference, reference + 0.65, threshold=0.3)
+    assert found.is_drift
+    assert type(found.threshold) is float
+    assert found.score is not None
+    assert 0.3 < found.score < 0.6
+    assert (found.threshold, found.severity) == (0.3, Severity.WARNING)
+    assert judge("psi", reference, reference + 0.65).severity is Severity.CRITICAL
+    with pytest.raises(ConfigError, match=r"critical must be at least 0\.3, got 0\.25"):
+        build({"psi": {"threshold": 0.3, "critical": 0.25}})
+
+
+def test_a_threshold_that_equals_the_default_is_a_choice_all_the_same() -> None:
+    chosen = build({"psi": {"convention": "hopsworks", "threshold": 0.1}})
+    left = build({"psi": {"convention": "hopsworks"}})
+    assert isinstance(chosen, PopulationStabilityIndex)
+    assert isinstance(left, PopulationStabilityIndex)
+    assert not isinstance(chosen.threshold, Default)
+    assert isinstance(left.threshold, Default)

@@ -17,6 +17,7 @@ from hopsmon.core.statistics.extremes import Extremes
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.techniques.line import Bounds, Line
 from hopsmon.core.techniques.pairs import NUMBERS, Pair
+from hopsmon.core.techniques.parameters import Default
 from hopsmon.core.techniques.univariate import Conventional
 
 
@@ -50,8 +51,8 @@ class AndersonDarling(Conventional):
     needs: ClassVar[frozenset[type[Statistic]]] = frozenset({Counts, Histogram, Extremes})
     feature_types: ClassVar[frozenset[FeatureType]] = NUMBERS
 
-    threshold: float = 0.14
-    critical: float = 0.35
+    threshold: float = Default(0.14)
+    critical: float = Default(0.35)
 
     def compare(self, pair: Pair) -> Finding:
         """The verdict on the lower end of what α may be."""

@@ -11,6 +11,7 @@ import numpy as np
 from hopsmon.core.batch import FloatArray
 from hopsmon.core.techniques.cell_distances import shares
 from hopsmon.core.techniques.homogeneity import Homogeneity
+from hopsmon.core.techniques.parameters import Default
 from hopsmon.core.techniques.significance import contingency_p
 
 
@@ -44,8 +45,8 @@ class ChiSquare(Homogeneity):
     name: ClassVar[str] = "chi2"
     statistic_name: ClassVar[str] = "chi2"
 
-    threshold: float = 0.1
-    critical: float = 0.3
+    threshold: float = Default(0.1)
+    critical: float = Default(0.3)
 
     def test(self, window: FloatArray, reference: FloatArray) -> tuple[float, int, float]:
         """Pearson's statistic, its degrees of freedom and p-value."""

@@ -18,6 +18,7 @@ from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.techniques.gaussian_forms import bridge, squares_p, thinned
 from hopsmon.core.techniques.line import Bounds, Line
 from hopsmon.core.techniques.pairs import NUMBERS, Pair
+from hopsmon.core.techniques.parameters import Default
 from hopsmon.core.techniques.univariate import Conventional
 
 
@@ -49,8 +50,8 @@ class CramerVonMises(Conventional):
     needs: ClassVar[frozenset[type[Statistic]]] = frozenset({Counts, Histogram, Extremes})
     feature_types: ClassVar[frozenset[FeatureType]] = NUMBERS
 
-    threshold: float = 0.06
-    critical: float = 0.15
+    threshold: float = Default(0.06)
+    critical: float = Default(0.15)
 
     def compare(self, pair: Pair) -> Finding:
         """The verdict on the lower end of what ω may be."""

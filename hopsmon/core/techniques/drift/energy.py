@@ -14,7 +14,7 @@ from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.techniques.line import Line
 from hopsmon.core.techniques.pairs import NUMBERS, Pair
-from hopsmon.core.techniques.parameters import one_of
+from hopsmon.core.techniques.parameters import Default, one_of
 from hopsmon.core.techniques.spread import UNITS, in_unit
 from hopsmon.core.techniques.univariate import Conventional
 
@@ -51,8 +51,8 @@ class EnergyDistance(Conventional):
     needs: ClassVar[frozenset[type[Statistic]]] = frozenset({Counts, Histogram, Extremes, Moments})
     feature_types: ClassVar[frozenset[FeatureType]] = NUMBERS
 
-    threshold: float = 0.15
-    critical: float = 0.37
+    threshold: float = Default(0.15)
+    critical: float = Default(0.37)
     unit: str = "sd"
 
     def __post_init__(self) -> None:

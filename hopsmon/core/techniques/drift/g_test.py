@@ -11,6 +11,7 @@ import numpy as np
 from hopsmon.core.batch import FloatArray
 from hopsmon.core.techniques.drift.js import JensenShannon
 from hopsmon.core.techniques.homogeneity import Homogeneity
+from hopsmon.core.techniques.parameters import Default
 from hopsmon.core.techniques.significance import g_contingency_p
 
 
@@ -39,8 +40,8 @@ class GTest(Homogeneity):
     name: ClassVar[str] = "g_test"
     statistic_name: ClassVar[str] = "g"
 
-    threshold: float = 0.1
-    critical: float = 0.3
+    threshold: float = Default(0.1)
+    critical: float = Default(0.3)
 
     def test(self, window: FloatArray, reference: FloatArray) -> tuple[float, int, float]:
         """G, its degrees of freedom and p-value."""

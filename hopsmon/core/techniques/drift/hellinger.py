@@ -9,6 +9,7 @@ import numpy as np
 
 from hopsmon.core.batch import FloatArray
 from hopsmon.core.techniques.cell_distances import Divergence, shares
+from hopsmon.core.techniques.parameters import Default
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class Hellinger(Divergence):
     scale: ClassVar[float] = 8.0
     is_root: ClassVar[bool] = True
 
-    threshold: float = 0.1
-    critical: float = 0.2
+    threshold: float = Default(0.1)
+    critical: float = Default(0.2)
 
     @staticmethod
     def parts(window: FloatArray, reference: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ from scipy import special
 
 from hopsmon.core.batch import FloatArray
 from hopsmon.core.techniques.cell_distances import Divergence, filled_shares, shares
+from hopsmon.core.techniques.parameters import Default
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class KullbackLeibler(Divergence):
     scale: ClassVar[float] = 2.0
     is_root: ClassVar[bool] = False
 
-    threshold: float = 0.05
-    critical: float = 0.125
+    threshold: float = Default(0.05)
+    critical: float = Default(0.125)
 
     @staticmethod
     def parts(window: FloatArray, reference: FloatArray) -> FloatArray:

@@ -16,6 +16,7 @@ from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.techniques.cells import histograms
 from hopsmon.core.techniques.line import Line
 from hopsmon.core.techniques.pairs import NUMBERS, Pair
+from hopsmon.core.techniques.parameters import Default
 from hopsmon.core.techniques.significance import kolmogorov_exact_p, kolmogorov_p
 from hopsmon.core.techniques.univariate import Conventional
 
@@ -48,8 +49,8 @@ class KolmogorovSmirnov(Conventional):
     needs: ClassVar[frozenset[type[Statistic]]] = frozenset({Counts, Histogram})
     feature_types: ClassVar[frozenset[FeatureType]] = NUMBERS
 
-    threshold: float = 0.1
-    critical: float = 0.2
+    threshold: float = Default(0.1)
+    critical: float = Default(0.2)
 
     def compare(self, pair: Pair) -> Finding:
         """The verdict on the lower end of what the distance may be."""

@@ -12,6 +12,7 @@ from scipy import special
 from hopsmon.core.batch import FloatArray
 from hopsmon.core.techniques.cell_distances import CellDistance, shares
 from hopsmon.core.techniques.cells import Cells
+from hopsmon.core.techniques.parameters import Default
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class LInfinity(CellDistance):
 
     name: ClassVar[str] = "linf"
 
-    threshold: float = 0.1
-    critical: float = 0.3
+    threshold: float = Default(0.1)
+    critical: float = Default(0.3)
 
     def distance(self, window: FloatArray, reference: FloatArray) -> tuple[float, FloatArray]:
         """L∞ and each cell's difference, from counts."""

@@ -11,6 +11,7 @@ from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.counts import Counts
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.techniques.pairs import NUMBERS, NotComputableError, Pair
+from hopsmon.core.techniques.parameters import Default
 from hopsmon.core.techniques.significance import student_p, welch_p
 from hopsmon.core.techniques.spread import finite, mean_difference, spread_of
 from hopsmon.core.techniques.univariate import Conventional
@@ -26,7 +27,7 @@ class MeanShift(Conventional):
 
     The p-value is that of Welch's t-test, the two sides having a spread of their own; `student_p` in `details` assumes
     a common one, and drift needs both to be below alpha. Alone, Welch's rejects too often where a few large values make
-    the spread and a small window lacks them (of 50 unchanged lognormal rows, 5 to 14 % have a p-value below 1 %),
+    the spread and a small window lacks them (of 50 unchanged lognormal rows, 6 to 14 % have a p-value below 1 %),
     Student's where it has one too many; both together keep the level. Misleads where the mean is not the
     middle: a few outliers move it, and a change that keeps it is none here. Not defined against a constant reference
     (`constant_reference`).
@@ -43,8 +44,8 @@ class MeanShift(Conventional):
     needs: ClassVar[frozenset[type[Statistic]]] = frozenset({Counts, Moments})
     feature_types: ClassVar[frozenset[FeatureType]] = NUMBERS
 
-    threshold: float = 0.2
-    critical: float = 0.5
+    threshold: float = Default(0.2)
+    critical: float = Default(0.5)
 
     def compare(self, pair: Pair) -> Finding:
         """The verdict on the difference of the means."""

@@ -10,6 +10,7 @@ from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.counts import Counts
 from hopsmon.core.techniques.pairs import ALL_TYPES, Pair, enough
+from hopsmon.core.techniques.parameters import Default
 from hopsmon.core.techniques.significance import two_proportions_p
 from hopsmon.core.techniques.univariate import Univariate
 
@@ -42,7 +43,7 @@ class NullShare(Univariate):
     feature_types: ClassVar[frozenset[FeatureType]] = ALL_TYPES
 
     threshold: float = 0.02
-    critical: float = 0.1
+    critical: float = Default(0.1)
 
     def compare(self, pair: Pair) -> Finding:
         """The worse of nulls and of invalid values."""

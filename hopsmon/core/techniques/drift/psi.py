@@ -9,6 +9,7 @@ import numpy as np
 
 from hopsmon.core.batch import FloatArray
 from hopsmon.core.techniques.cell_distances import Divergence, divergence_p, filled_shares
+from hopsmon.core.techniques.parameters import Default
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class PopulationStabilityIndex(Divergence):
     scale: ClassVar[float] = 1.0
     is_root: ClassVar[bool] = False
 
-    threshold: float = 0.1
-    critical: float = 0.25
+    threshold: float = Default(0.1)
+    critical: float = Default(0.25)
 
     @staticmethod
     def parts(window: FloatArray, reference: FloatArray) -> FloatArray:

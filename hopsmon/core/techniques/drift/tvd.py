@@ -12,6 +12,7 @@ from hopsmon.core.batch import FloatArray
 from hopsmon.core.techniques.cell_distances import CellDistance, shares
 from hopsmon.core.techniques.cells import Cells
 from hopsmon.core.techniques.gaussian_forms import absolutes_p
+from hopsmon.core.techniques.parameters import Default
 
 # The p-value costs the cube of the number of groups: 1 ms at 64. Shares of 1/64 each show what matters.
 _MOST_GROUPS = 64
@@ -41,8 +42,8 @@ class TotalVariation(CellDistance):
 
     name: ClassVar[str] = "tvd"
 
-    threshold: float = 0.1
-    critical: float = 0.2
+    threshold: float = Default(0.1)
+    critical: float = Default(0.2)
 
     def distance(self, window: FloatArray, reference: FloatArray) -> tuple[float, FloatArray]:
         """TVD and each cell's part in it, from counts."""

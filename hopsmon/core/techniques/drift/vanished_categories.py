@@ -13,6 +13,7 @@ from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.counts import Counts
 from hopsmon.core.techniques.pairs import LABELS, NotComputableError, Pair
+from hopsmon.core.techniques.parameters import Default
 from hopsmon.core.techniques.significance import two_proportions_p
 from hopsmon.core.techniques.univariate import Univariate
 
@@ -47,7 +48,7 @@ class VanishedCategories(Univariate):
     feature_types: ClassVar[frozenset[FeatureType]] = LABELS | {FeatureType.STRING}
 
     threshold: float = 0.01
-    critical: float = 0.1
+    critical: float = Default(0.1)
 
     def compare(self, pair: Pair) -> Finding:
         """The verdict on the labels that the window lacks."""

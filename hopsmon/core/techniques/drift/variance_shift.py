@@ -17,6 +17,7 @@ from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.techniques.line import Line
 from hopsmon.core.techniques.pairs import NUMBERS, Pair
+from hopsmon.core.techniques.parameters import Default
 from hopsmon.core.techniques.significance import student_p, welch_p
 from hopsmon.core.techniques.spread import spread_of
 from hopsmon.core.techniques.univariate import Univariate
@@ -51,7 +52,7 @@ class VarianceShift(Univariate):
     feature_types: ClassVar[frozenset[FeatureType]] = NUMBERS
 
     threshold: float = 0.2
-    critical: float = 0.5
+    critical: float = Default(0.5)
 
     def compare(self, pair: Pair) -> Finding:
         """The verdict on the ratio of the standard deviations."""

@@ -14,7 +14,7 @@ from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.techniques.line import Line
 from hopsmon.core.techniques.pairs import NUMBERS, Pair
-from hopsmon.core.techniques.parameters import one_of
+from hopsmon.core.techniques.parameters import Default, one_of
 from hopsmon.core.techniques.spread import UNITS, in_unit, mean_difference
 from hopsmon.core.techniques.univariate import Conventional
 
@@ -50,8 +50,8 @@ class Wasserstein(Conventional):
     needs: ClassVar[frozenset[type[Statistic]]] = frozenset({Counts, Histogram, Extremes, Moments})
     feature_types: ClassVar[frozenset[FeatureType]] = NUMBERS
 
-    threshold: float = 0.1
-    critical: float = 0.5
+    threshold: float = Default(0.1)
+    critical: float = Default(0.5)
     unit: str = "sd"
 
     def __post_init__(self) -> None:
