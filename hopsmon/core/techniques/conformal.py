@@ -21,7 +21,7 @@ class Calibration:
 
     p(s) = (1 + number of them that are at least s) / (1 + n). For a new row of the same distribution, scored by a rule
     that knew neither it nor these rows, P(p <= a) <= a for every a, whatever the distribution and the score. That is
-    on average over baselines: for one of them and 1,000 rows, the share of new rows with p <= 0.001 lies between 0.00005
+    on average over baselines: for one of them and 1,000 rows, the share of new rows with p <= 0.001 is between 0.00005
     and 0.003 in 9 of 10 cases (a beta distribution).
 
     References: Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World, 2005; Laxhammar & Falkman, Inductive

@@ -15,6 +15,7 @@ from hopsmon.core.techniques.conformal import Calibration
 from hopsmon.core.techniques.encoding import Encoder
 from hopsmon.core.techniques.protocols import InstanceScores
 from hopsmon.core.techniques.reference_rows import ReferenceRows, judged_features, reference_rows
+from hopsmon.core.techniques.threads import one_thread
 
 DEFAULT_ALPHA = 1e-3  # one instance in a thousand: the least that half of a full sample (1,000 rows) can tell
 MOST_EXPLAINED = 200  # instances of a batch whose features are ranked, the largest scores first
@@ -93,7 +94,8 @@ def check_by_model(technique: Modelled, batch: Batch, baseline: Baseline) -> Ins
     rows = reference_rows(baseline)
     if rows is None:
         return InstanceScores.failed(len(batch), NO_ROWS)
-    return _fitted(technique, rows).scores(batch, technique.alpha)
+    with one_thread():
+        return _fitted(technique, rows).scores(batch, technique.alpha)
 
 
 NO_ROWS = "the baseline keeps no sample of its rows (statistic 'reservoir'): build it with one, as is the default"
