@@ -60,7 +60,7 @@ def test_the_readme_leads_from_data_to_a_valid_monitor(tmp_path: Path, monkeypat
 def test_the_commands_in_the_readme_have_the_arguments_it_gives_them() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     lines = [shlex.split(line) for line in re.findall(r"^ +hopsmon (.+)$", README, re.MULTILINE)]
-    assert {name for name, *_ in lines} == {"baseline", "run", "show"}
+    assert {name for name, *_ in lines} == {"baseline", "rebaseline", "run", "show"}
     for name, *arguments in lines:
         commands[name].make_context(name, arguments)
 
