@@ -45,7 +45,8 @@ bench: $(READY) ## Run the benchmarks; each writes benchmarks/results/NAME.json
 	@failed=; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || failed="$$failed $$name"; done; \
 	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
-docs: $(READY) ## Check README.md and docs/: examples run, links lead somewhere
+docs: $(READY) ## Make the techniques' pages; check README.md and docs/: examples run, links lead somewhere
+	$(BIN)/python tools/technique_docs.py
 	$(BIN)/python -m pytest README.md docs tests/test_docs.py
 
 build: $(READY) ## Build the source archive and the wheel into dist/

@@ -220,6 +220,6 @@ def test_long_names_are_cut_in_the_middle_and_stay_apart() -> None:
     [("matplotlib", "plot"), ("matplotlib", "to_html"), ("jinja2", "to_html"), ("pandas", "to_pandas")],
 )
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, package: str, use: str) -> None:
-    monkeypatch.setitem(sys.modules, package, None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ConfigError, match=rf"{package}, which is not installed: pip install 'hopsmon\[report\]'"):
         getattr(PLAIN, use)()

@@ -37,7 +37,7 @@ FAMILIES: Mapping[str, Family] = {
 }
 _OTHERS = {"instance": "outliers", "window": "drift", "sequence": "sequence"}  # where other packages' belong
 
-# What a parameter means wherever it has this name; a technique's docstring may say more.
+# What a parameter means: "technique.parameter" in one technique, else wherever it has this name.
 _SHARED: Mapping[str, str] = {
     "threshold": "the score from which on it matters",
     "critical": "the score from which on severity is critical",
@@ -52,6 +52,21 @@ _SHARED: Mapping[str, str] = {
     "times": "how many times rarer than chance a pair must be",
     "trees": "how many random trees are grown",
     "neighbours": "how many of the nearest reference rows count",
+    "series": "the number of each window that is followed",
+    "features": "follow only these; empty: all that have the series",
+    "adwin.delta": "the chance of a false alarm at each look",
+    "page_hinkley.delta": "a change that does not matter, in standard deviations",
+    "slack": "a change that does not matter, in standard deviations",
+    "history": "how many windows are remembered",
+    "min_windows": "least windows before an alarm",
+    "two_sided": "also look for falls, not only for rises",
+    "window_size": "windows that are remembered",
+    "stat_size": "how many of the last windows are compared with the older ones",
+    "variance": "share of the reference's variance that the components keep",
+    "kernel": "how the likeness of two rows falls with their distance",
+    "rows": "most rows of each side that are looked at",
+    "permutations": "random splits that the p-value rests on",
+    "model": "which classifier: boosted trees find more, a linear one is faster",
     "seed": "of what is random; the same seed gives the same result",
 }
 
@@ -73,8 +88,9 @@ def meaning(described: Description, parameter: str) -> str:
     >>> meaning(registry.describe("psi"), "critical")
     'the score from which on severity is critical'
     """
-    if parameter in _SHARED:
-        return _SHARED[parameter]
+    known = _SHARED.get(f"{described.name}.{parameter}") or _SHARED.get(parameter)
+    if known is not None:
+        return known
     text = " ".join(described.doc.split())
     sentences = re.split(r"(?<=[.;:]) ", text)
     return next((sentence.rstrip(".;:") for sentence in sentences if f"`{parameter}`" in sentence), "")
