@@ -13,13 +13,15 @@ from pyspark.sql import SparkSession
 
 from hopsmon.adapters.kafka.broker import LocalBroker
 from hopsmon.adapters.kafka.producer import publish
+from hopsmon.core.techniques import registry
 from hopsmon.streaming.run import run_query
-from tests.support.monitors import MemoryStore, kafka_source, query
+from tests.support.monitors import MemoryStore, kafka_source, monitor, query
 from tests.support.traffic import Traffic
 
 TRAFFIC = Traffic(
     requests=40_000, every=timedelta(milliseconds=50), jitter=9.0, shift=3.0, shift_from=25_000, responses=False
 )
+SEQUENCES = ("e_detector", "cusum")
 COUNTS = ("requests", "instances", "rejected", "late", "first_event", "last_event", "status")
 
 
@@ -35,7 +37,9 @@ def results(store: MemoryStore) -> dict[tuple[Any, ...], Any]:
             mean = None if row["mean"] is None else pytest.approx(row["mean"], rel=1e-9)
             found[key] = [numbers, orjson.loads(row["histogram"]), mean]
     for row in store.rows("hopsmon_drift"):
-        found["drift", row["window_start"], row["feature"], row["technique"]] = (row["is_drift"], row["n"])
+        followed = row["technique"] in SEQUENCES and row["score"] is not None
+        score = pytest.approx(row["score"], rel=1e-6, abs=1e-9) if followed else None
+        found["drift", row["window_start"], row["feature"], row["technique"]] = (row["is_drift"], row["n"], score)
     return found
 
 
@@ -50,7 +54,9 @@ def test_cuts_make_no_difference(
         publish(kafka.bootstrap_servers, name, spread)
         for limit in (None, 37_000, 1_000):
             source = kafka_source(kafka.bootstrap_servers, name, max_offsets_per_trigger=limit)
-            plan = query(source, tmp_path / f"{partitions}-{limit}")
+            names = dict.fromkeys((*registry.DEFAULT_TECHNIQUES, *SEQUENCES))
+            techniques = tuple(registry.build(name) for name in names)
+            plan = query(source, tmp_path / f"{partitions}-{limit}", [monitor(techniques=techniques)])
             report = run_query(spark, plan, once=True)
             assert isinstance(plan.store, MemoryStore)
             assert report.rows == TRAFFIC.requests
@@ -59,4 +65,5 @@ def test_cuts_make_no_difference(
             expected = expected or found
             assert found == expected, (partitions, limit)
     assert sum(row[1] for key, row in expected.items() if key[0] == "window") == TRAFFIC.requests
-    assert any(is_drift for key, (is_drift, _) in ((k, v) for k, v in expected.items() if k[0] == "drift"))
+    drifted = {key[3] for key, value in expected.items() if key[0] == "drift" and value[0]}
+    assert {"ks", *SEQUENCES} <= drifted

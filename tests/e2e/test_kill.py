@@ -22,11 +22,13 @@ from hopsmon.adapters.kafka.broker import LocalBroker
 from hopsmon.adapters.kafka.producer import publish
 from hopsmon.adapters.local.store import LocalStore
 from hopsmon.core.statistics.quantiles import Quantiles
+from hopsmon.core.techniques.registry import DEFAULT_TECHNIQUES
 from hopsmon.streaming.tables import PERCENTILES, TABLES
 from tests.support.monitors import baseline
 from tests.support.traffic import Traffic
 
 KILLS = 10
+SEQUENCES = ("e_detector", "cusum")  # those that keep a state from window to window
 SEED = 20210207  # the day of the FOSDEM talk
 NOT_COMPARED = {"closed_at", "detected_at", "revision"}  # wall clocks; revision counts micro-batches with late rows
 SKETCHED = {f"p{percent:02d}" for percent in PERCENTILES}
@@ -43,6 +45,8 @@ def configure(folder: Path, servers: str, topic: str) -> Path:
         "baseline": {"file": "baseline.json"},
         "window": {"size": "1m", "lateness": "5s", "close_idle_after": "2s"},
         "slices": ["city"],
+        "techniques": list(dict.fromkeys((*DEFAULT_TECHNIQUES, *SEQUENCES))),
+        "limits": {"max_outliers": 2},
         "store": {"path": "store"},
     }
     (folder / "monitor.yaml").write_text(yaml.safe_dump(config))
@@ -140,7 +144,24 @@ def test_killed_runs_give_the_tables_of_an_undisturbed_one(
     whole = [row for row in windows if row["slice"] == ""]
     assert sum(row["instances"] + row["late"] for row in whole) >= 9_000
     assert sum(row["late"] for row in whole) > 0  # the jitter is wider than the lateness: both ways were tried
-    assert any(row["is_drift"] for row in undisturbed.read("hopsmon_drift").to_pylist())
+    verdicts = undisturbed.read("hopsmon_drift").to_pylist()
+    for technique in ("ks", *SEQUENCES):
+        assert any(row["is_drift"] for row in verdicts if row["technique"] == technique), technique
+    assert_states_are_few_and_alike(undisturbed, killed)
+    assert any(row["outliers_left_out"] for row in whole)  # the limit was reached
+    assert max(row["outliers"] - row["outliers_left_out"] for row in whole if not row["late"]) <= 2
+
+
+def assert_states_are_few_and_alike(undisturbed: LocalStore, killed: LocalStore) -> None:
+    """Two slots each; the newer one is where both runs ended. Which slot that is depends on the number of batches."""
+    calm, rough = ({}, {})  # type: tuple[dict[Any, Any], dict[Any, Any]]
+    for store, newest in ((undisturbed, calm), (killed, rough)):
+        rows = store.read("hopsmon_states").to_pylist()
+        for row in sorted(rows, key=lambda row: row["window_end"]):
+            newest[row["slice"], row["technique"]] = (row["window_end"], row["settings"], row["baseline_id"])
+        assert len(rows) <= 2 * len(newest)
+    assert calm == rough
+    assert {(name, technique) for name in ("", "city=Bern", "city=Zug") for technique in SEQUENCES} <= set(calm)
 
 
 def assert_quantiles_are_within_their_bound(store: LocalStore, traffic: Traffic) -> None:
