@@ -116,11 +116,32 @@ class Flagger:
             "score": [float(scores.score[row]) for scores, row in each],
             "threshold": [scores.threshold for scores, _ in each],
             "p_value": [_p_value(scores, row) for scores, row in each],
-            "top_features": [orjson.dumps(dict(scores.top_features(int(row)))).decode() for scores, row in each],
+            "top_features": _top_features(pairs, scored),
             "values": [values[at] for at in of_instance],
             **{name: run.column(name).take(message) for name in ("topic", "partition", "offset")},
         }
         return pa.table(columns, schema=OUTLIER_SCHEMA)
+
+
+def _top_features(pairs: Pairs, scored: Sequence[InstanceScores], most: int = 3) -> list[str]:
+    """What `InstanceScores.top_features` says of each pair, as JSON; all pairs of a technique at once."""
+    found = [""] * len(pairs)
+    for technique in np.unique(pairs.techniques).tolist():
+        at = np.flatnonzero(pairs.techniques == technique)
+        names = sorted(scored[technique].contributions)
+        parts = [scored[technique].contributions[name][pairs.rows[at]] for name in names]
+        left = np.array(parts) if parts else np.empty((0, len(at)))
+        left[~(np.isfinite(left) & (left > 0))] = 0.0
+        tops: list[dict[str, float]] = [{} for _ in at]
+        for _ in range(min(most, len(names))):
+            best = left.argmax(axis=0)  # the first of equals, in the order of names
+            for number, feature in enumerate(best.tolist()):
+                if left[feature, number] > 0:
+                    tops[number][names[feature]] = float(left[feature, number])
+                    left[feature, number] = 0.0
+        for number, top in zip(at.tolist(), tops, strict=True):
+            found[number] = orjson.dumps(top).decode()
+    return found
 
 
 def _counts(pieces: IntArray) -> dict[int, int]:

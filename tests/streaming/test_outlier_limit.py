@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from hopsmon.core.batch import Batch
 from hopsmon.core.techniques.protocols import InstanceScores
 from hopsmon.core.window import WindowSpec
 from hopsmon.streaming.flag_counts import FlagCounts, Flags, most_of_a_piece
+from hopsmon.streaming.flagged import Pairs, _top_features
 from hopsmon.streaming.fold_state import FoldState
 from hopsmon.streaming.framing import pack
 from hopsmon.streaming.plan import MonitorPlan
@@ -168,6 +170,26 @@ def test_p_values_are_written_and_none_where_there_is_none() -> None:
     engine.run([requests([(95.0, 1.0, "Bern"), (150.0, 1.0, "Bern")], [0, 1])])
     found = {(row["technique"], row["offset"]): row["p_value"] for row in engine.rows("outliers")}
     assert found == {("flag_old", 0): 0.25, ("flag_old", 1): None, ("flag_all", 0): None, ("flag_all", 1): None}
+
+
+parts = st.lists(st.sampled_from([-1.0, 0.0, 0.5, 0.5, 2.0, 7.0, float("nan"), float("inf")]), min_size=3, max_size=3)
+
+
+@given(st.dictionaries(st.sampled_from("abcdefg"), parts), st.dictionaries(st.sampled_from("xyz"), parts))
+def test_the_features_that_drove_a_row_are_those_its_technique_names(
+    first: dict[str, list[float]], second: dict[str, list[float]]
+) -> None:
+    scored = [
+        InstanceScores(np.ones(3), np.array(flags), 1.0, {name: np.array(of) for name, of in given.items()})
+        for flags, given in (([True, False, True], first), ([True, True, False], second))
+    ]
+    pairs = Pairs.of(scored)
+    told = [list(orjson.loads(text).items()) for text in _top_features(pairs, scored)]
+    assert (pairs.rows.tolist(), pairs.techniques.tolist()) == ([0, 0, 1, 2], [0, 1, 1, 0])
+    assert told == [
+        scored[technique].top_features(row)
+        for row, technique in zip(pairs.rows.tolist(), pairs.techniques.tolist(), strict=True)
+    ]
 
 
 logs = st.lists(st.tuples(st.integers(0, 60), st.booleans()), min_size=1, max_size=60)  # time; another task begins
