@@ -155,16 +155,17 @@ def summary_of(rows: Rows, baseline: Baseline) -> Summary:
     return Summary(instances=len(rows["x0"]), features=features)
 
 
-def _summary(values: FloatArray | IntArray, reference: FeatureSummary) -> FeatureSummary:
-    total = len(values)
-    found: list[Statistic | None]
-    if reference.get(Histogram) is not None:
+def sample_of(values: FloatArray | IntArray) -> NumericSample | CategorySample:
+    """The usable ones of some values (numbers are floats, label numbers integers)."""
+    if values.dtype == np.float64:
         usable = np.sort(values[~np.isnan(values)]).astype(np.float64)
-        numbers = NumericSample(usable, total, nulls=total - len(usable), ascending=True)
-        found = [kind.of(numbers, reference) for kind in (Counts, Histogram, Moments)]
-    else:
-        codes, counts = np.unique(values[values >= 0], return_counts=True)
-        labels = tuple(f"v{code}" for code in codes.tolist())
-        sample = CategorySample(labels, counts.astype(np.int64), total, nulls=total - int(counts.sum()))
-        found = [kind.of(sample, reference) for kind in (Counts, Categories)]
+        return NumericSample(usable, len(values), nulls=len(values) - len(usable), ascending=True)
+    codes, counts = np.unique(values[values >= 0], return_counts=True)
+    labels = tuple(f"v{code}" for code in codes.tolist())
+    return CategorySample(labels, counts.astype(np.int64), len(values), nulls=len(values) - int(counts.sum()))
+
+
+def _summary(values: FloatArray | IntArray, reference: FeatureSummary) -> FeatureSummary:
+    sample = sample_of(values)
+    found: list[Statistic | None] = [kind.of(sample, reference) for kind in (Counts, Histogram, Moments, Categories)]
     return FeatureSummary({statistic.name: statistic for statistic in found if statistic is not None})
