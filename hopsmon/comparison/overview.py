@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ class Line:
     def cells(self, of_windows: int | None) -> tuple[str, ...]:
         """What the line says, by `HEADINGS`; `of_windows`: how many windows there are, where there are any."""
         finding = self.worst
-        plain = {"score": finding.score, "n": finding.n, "reason": finding.reason}
+        plain = {name: getattr(finding, name) for name in ("technique", "score", "n", "reason")}
         p_value = finding.p_value if finding.p_adjusted is None else finding.p_adjusted
         return (
             MODEL if finding.feature is None else printable(finding.feature),
@@ -43,19 +43,8 @@ class Line:
             number(p_value),
             verdict({"is_drift": finding.is_drift, "severity": finding.severity, "score": finding.score})
             + (f", {self.windows}/{of_windows} windows" if of_windows and self.windows else ""),
-            printable(_why(finding, plain)),
+            printable(why(plain, finding.details)),
         )
-
-
-def _why(finding: Finding, plain: Mapping[str, object]) -> str:
-    if "problem" in finding.details:
-        return str(finding.details["problem"])
-    if finding.details.get("kind") == "flagged":
-        return f"{finding.details['flagged']:,} of {finding.n:,} rows flagged"
-    ranking = finding.details.get("ranking")
-    if ranking:
-        return "from " + ", ".join(str(entry["feature"]) for entry in ranking[:_NAMED])
-    return why(plain, finding.details)
 
 
 def printable(name: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from hopsmon.core.finding import Reason
 
+_NAMED = 3  # features or labels that a phrase names
 _NOT_COMPUTED = {
     Reason.INSUFFICIENT: "too few values ({n}) to judge",
     Reason.NO_BASELINE: "the baseline does not know this feature",
@@ -55,31 +56,94 @@ def verdict(row: Mapping[str, Any]) -> str:
 
 
 def why(row: Mapping[str, Any], details: Mapping[str, Any]) -> str:
-    """What stands behind a verdict, as far as the technique says it."""
+    """What stands behind a verdict, as far as the technique says it: one that hopsmon does not know says nothing.
+
+    >>> why({"score": 0.5, "reason": "drift"}, {"mean": 22.5, "reference_mean": 20.0})
+    'mean 20 → 22.5'
+    """
+    if "problem" in details:
+        return str(details["problem"])
     if row["score"] is None:
         return _not_computed(str(row["reason"]), row, details)
-    if details.get("kind") in ("null", "invalid"):
-        return _null_share(details)
-    moved = details.get("moved")
-    if moved:
-        return "; ".join(_moved(cell) for cell in moved[:2])
-    if "lower" in details and "upper" in details:
-        return f"largest gap between the distributions {share(details['lower'])}"
+    for phrase in _PHRASES:
+        try:
+            text = phrase(row, details)
+        except (AttributeError, KeyError, LookupError, TypeError, ValueError):  # anybody's details, in any shape
+            continue
+        if text:
+            return text
     return "" if row["reason"] in (Reason.OK, Reason.DRIFT) else str(row["reason"])
+
+
+def _ranking(_: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    names = [str(entry["feature"]) for entry in details["ranking"][:_NAMED]]
+    return f"from {', '.join(names)}" if names else ""
+
+
+def _flagged(row: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    return f"{details['flagged']:,} of {row['n']:,} rows flagged"
+
+
+def _null_share(_: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    kind = details["kind"]
+    word = {"null": "nulls", "invalid": "unusable values"}[kind]
+    before, now = details.get(f"reference_{kind}_share", 0.0), details.get(f"{kind}_share", 0.0)
+    return f"{word} {share(before)} → {share(now)}"
+
+
+def _moved_cells(_: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    moved = details["moved"]
+    if isinstance(moved, str):
+        return _moved({"cell": moved.removeprefix("="), **details})
+    return "; ".join(_moved(cell) for cell in moved[:2])
+
+
+def _moved(cell: Mapping[str, Any]) -> str:
+    return f"{cell['cell']} {share(cell['reference_share'])} → {share(cell['share'])}"
+
+
+def _labels(_: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    labels = [str(label) for label in details["labels"]]
+    more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
+    return f"{', '.join(labels[:_NAMED])}{more}" if labels else ""
+
+
+def _mean(_: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    return f"mean {number(details['reference_mean'])} → {number(details['mean'])}"
+
+
+def _spread(_: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    return f"standard deviation {number(details['reference_sd'])} → {number(details['sd'])}"
+
+
+def _series(_: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    series = str(details["series"]).replace("_", " ")
+    return f"{series} {number(details['value'])}, usually {number(details['usual'])}"
+
+
+def _distance(row: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    """A gap is a share, a distance has the feature's unit; other techniques' bounds say nothing to most people."""
+    technique = row.get("technique", "ks")
+    if technique == "ks":
+        return f"largest gap between the distributions {share(details['lower'])}"
+    return f"values moved by {number(details['raw'])}" if technique == "wasserstein" else ""
+
+
+_Phrase: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
+_PHRASES: tuple[_Phrase, ...] = (
+    _ranking,
+    _flagged,
+    _null_share,
+    _moved_cells,
+    _labels,
+    _mean,
+    _series,
+    _distance,
+    _spread,
+)
 
 
 def _not_computed(reason: str, row: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     text = _NOT_COMPUTED.get(Reason(reason)) if reason in [known.value for known in Reason] else None
     values = {"n": number(row["n"]), "statistic": details.get("statistic", "?"), "error": details.get("error", "?")}
     return text.format(**values) if text else reason
-
-
-def _null_share(details: Mapping[str, Any]) -> str:
-    kind = details["kind"]
-    word = "nulls" if kind == "null" else "unusable values"
-    before, now = details.get(f"reference_{kind}_share", 0.0), details.get(f"{kind}_share", 0.0)
-    return f"{word} {share(before)} → {share(now)}"
-
-
-def _moved(cell: Mapping[str, Any]) -> str:
-    return f"{cell['cell']} {share(cell['reference_share'])} → {share(cell['share'])}"
