@@ -13,6 +13,7 @@ from hopsmon.core.payloads import Decoded, Reject, RejectReason, bind
 from hopsmon.core.statistics.recipe import Recipe
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.statistics.table import DEFAULT_STATISTICS
+from hopsmon.core.techniques.protocols import InstanceTechnique
 from hopsmon.core.window import to_micros
 from hopsmon.streaming.flagged import Flagger, reject_rows
 from hopsmon.streaming.partial import NEVER, Key, Partial, Tally
@@ -192,8 +193,8 @@ class MonitorView:
 
 
 def needs_of(plan: MonitorPlan) -> frozenset[type]:
-    """Every statistic some technique of the monitor needs."""
-    return frozenset().union(*(technique.needs for technique in plan.techniques))
+    """Every statistic some technique of the monitor needs of a window; those on instances need the baseline's only."""
+    return frozenset().union(*(t.needs for t in plan.techniques if not isinstance(t, InstanceTechnique)))
 
 
 def shard_of(name: str, shards: int) -> int:
