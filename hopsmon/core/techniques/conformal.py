@@ -60,7 +60,7 @@ class Calibration:
         allowed = floor(alpha * (1 + n) * (1 + 1e-12)) - 1  # so many of them may be as large
         if allowed < 0:
             return float("inf")
-        return float(self.ascending[n - 1 - allowed]) if allowed < n else float("-inf")
+        return float(self.ascending[n - 1 - allowed]) if allowed < n else -float(np.finfo(np.float64).max)
 
 
 class Scoring(Protocol):

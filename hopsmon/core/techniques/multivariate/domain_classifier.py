@@ -44,7 +44,7 @@ class DomainClassifier:
     findings with p below 0.05. Misleads on features that follow time (counters, ids): they tell any two windows apart.
 
     Default thresholds: 0.55 is a warning, as in Evidently; 0.65 critical, as in NannyML, whose classifier is LightGBM
-    (documentations, 2024). At least 100 rows. References: Lopez-Paz & Oquab, Revisiting Classifier Two-Sample Tests,
+    (documentations, 2024). At least 100 rows. Reference: Lopez-Paz & Oquab, Revisiting Classifier Two-Sample Tests,
     ICLR 2017; Mann & Whitney, Annals of Mathematical Statistics 18(1), 1947.
 
     >>> import numpy as np

@@ -45,7 +45,7 @@ class MaximumMeanDiscrepancy:
     do not change: they hide one that does.
 
     Default thresholds: 0.05 is a warning, 0.15 critical (custom, no published source: 0.15 is 0.8 standard deviations
-    in one of ten features). At least 100 rows. References: Gretton et al., A Kernel Two-Sample Test, Journal of Machine
+    in one of ten features). At least 100 rows. Reference: Gretton et al., A Kernel Two-Sample Test, Journal of Machine
     Learning Research 13, 2012; Sejdinovic et al., Annals of Statistics 41(5), 2013 (energy).
     The tail: Gretton et al., A Fast, Consistent Kernel Two-Sample Test, NIPS 2009; Kuonen, Saddlepoint approximations
     for distributions of quadratic forms in normal variables, Biometrika 86(4), 1999.
