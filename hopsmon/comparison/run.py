@@ -81,7 +81,8 @@ def compare(  # noqa: PLR0913 - all but two by keyword
     weights = _weights(importances, baseline)
     now = current_of(table_of(current, "current"), baseline.schema, event_time)
     # A convention chooses by the data; techniques may then need more statistics than were computed to choose by.
-    whole = _summary(Recipe(baseline.schema, baseline.features, given.statistics), now.batches, now.rows)
+    recipe = Recipe(baseline.schema, baseline.features, given.statistics)
+    whole = Summary() if convention is None else _summary(recipe, now.batches, now.rows)
     assignments = assigned(techniques, convention, baseline, whole)
     needed = given.statistics | needs_of(assignments)
     if needed != given.statistics:
