@@ -63,7 +63,7 @@ class Scene:
 
     @classmethod
     def of(cls, name: str, calendar: bool) -> Scene:
-        baseline, reference = baseline_of(Traffic(1, calendar), REFERENCE_HOURS if calendar else 20, SIZE)
+        baseline, reference = baseline_of(Traffic(1, calendar), REFERENCE_HOURS, SIZE)
         return cls(name, calendar, baseline, reference, ours(baseline))
 
     def hours(self, seed: int, rows: int, first: int = 0) -> Callable[[Change], Hour]:

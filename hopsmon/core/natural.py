@@ -7,19 +7,36 @@ matters where it is larger than those that the reference's own windows get.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import sqrt
 
 import numpy as np
 
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.batch import FloatArray
 from hopsmon.core.finding import Finding, Reason, Severity
+from hopsmon.core.schema import Word
 from hopsmon.core.techniques.guard import run_window_technique
 from hopsmon.core.techniques.protocols import WindowTechnique
 
 # With fewer windows than a day has hours, their spread says too little about the next one.
 LEAST_WINDOWS = 24
 MOST_WINDOWS = 400  # two weeks of hours and a bit; more cost time at the start and change little
+
+
+_QUANTILE = 0.99
+# Scores have long tails (PSI and chi-square grow with the square of a shift), and a month has twice as many hours as
+# two weeks of reference. One standard deviation above the largest score gave an alert a day with 30 features; four give
+# fewer than one in ten days, and a shift by half a standard deviation is found as fast (docs/benchmarks.md).
+_ROOM = 4.0
+
+
+class ThresholdRule(Word):
+    """How a threshold follows from the scores of the reference's windows."""
+
+    ROOM = "room"  # the largest, and four standard deviations
+    MEAN_3SD = "mean_3sd"  # mean plus three standard deviations, as NannyML has it: with many features, many alerts
+    QUANTILE = "quantile"  # the 99 % quantile: one window in a hundred, for each feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +46,44 @@ class NaturalVariation:
     Attributes:
         thresholds: by feature.
         windows: how many reference windows they rest on.
+        rows: how many rows the scores behind it rest on, in the middle; by feature. In smaller windows chance alone
+            gives larger scores, in proportion to 1 / √rows or less, and the threshold grows by as much.
     """
 
     thresholds: Mapping[str | None, float]
     windows: int
+    rows: Mapping[str | None, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, technique: WindowTechnique, baseline: Baseline) -> NaturalVariation:
+    def of(
+        cls, technique: WindowTechnique, baseline: Baseline, rule: ThresholdRule = ThresholdRule.ROOM
+    ) -> NaturalVariation:
         """Judge the reference's windows (evenly picked if many), each against what it would be compared with."""
         picked = list(baseline.own_windows(MOST_WINDOWS))
         if len(picked) < LEAST_WINDOWS:
             return cls({}, 0)
-        scores: dict[str | None, list[float]] = {}
+        scores: dict[str | None, list[tuple[float, int]]] = {}
         for window, reference in picked:
             for finding in run_window_technique(technique, window.summary, reference):
                 if finding.score is not None:
-                    scores.setdefault(finding.feature, []).append(finding.score)
-        found = {name: threshold_of(np.array(of)) for name, of in scores.items() if len(of) >= LEAST_WINDOWS}
-        return cls(found, len(picked))
+                    scores.setdefault(finding.feature, []).append((finding.score, finding.n))
+        known = {name: np.array(of, np.float64) for name, of in scores.items() if len(of) >= LEAST_WINDOWS}
+        thresholds = {name: threshold_of(of[:, 0], rule) for name, of in known.items()}
+        return cls(thresholds, len(picked), {name: float(np.median(of[:, 1])) for name, of in known.items()})
+
+    def _threshold(self, finding: Finding) -> float | None:
+        """The threshold for a window of as many rows as the finding rests on."""
+        threshold = self.thresholds.get(finding.feature)
+        if threshold is None or not finding.n:
+            return threshold
+        return threshold * sqrt(max(1.0, self.rows.get(finding.feature, 1) / finding.n))
 
     def applied(self, findings: Sequence[Finding]) -> list[Finding]:
         """The findings, judged by the larger of their own and the natural threshold; `details` says which it was."""
         return [self._applied(finding) for finding in findings]
 
     def _applied(self, finding: Finding) -> Finding:
-        natural = self.thresholds.get(finding.feature)
+        natural = self._threshold(finding)
         if finding.by_convention:
             return finding
         if natural is None or finding.score is None or finding.threshold is None or natural <= finding.threshold:
@@ -65,10 +95,15 @@ class NaturalVariation:
         return raised
 
 
-def threshold_of(scores: FloatArray) -> float:
-    """The score that the reference's windows leave room for.
+def threshold_of(scores: FloatArray, rule: ThresholdRule = ThresholdRule.ROOM) -> float:
+    """The threshold that follows from the scores of the reference's windows.
 
-    Their mean plus three standard deviations, or the largest of them plus one, whichever is larger.
+    >>> threshold_of(np.array([1.0, 2.0, 3.0]), ThresholdRule.MEAN_3SD)
+    5.0
     """
     spread = float(scores.std(ddof=1))
-    return max(float(scores.mean()) + 3 * spread, float(scores.max()) + spread)
+    if rule is ThresholdRule.MEAN_3SD:
+        return float(scores.mean()) + 3 * spread
+    if rule is ThresholdRule.QUANTILE:
+        return float(np.quantile(scores, _QUANTILE, method="higher"))
+    return float(scores.max()) + _ROOM * spread

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from hopsmon.core.baseline import ReferenceWindow
-from hopsmon.core.finding import Reason
+from hopsmon.core.finding import Finding, Reason, Severity
 from hopsmon.core.multiplicity import Correction
+from hopsmon.core.natural import NaturalVariation, ThresholdRule, threshold_of
 from hopsmon.core.techniques.registry import build
 from hopsmon.core.verdicts import Judge
 from tests.core.techniques.cases import Columns, baseline_of, window_of
@@ -94,3 +95,21 @@ def test_natural_variation_raises_thresholds() -> None:
     assert within.threshold > without.threshold == within.details["fixed_threshold"]
     gone = window_of({"x": RNG.normal(1.5, size=300)}, whole)
     assert Judge([build("ks")], knows).judge(gone, None, {})[0][0].is_drift
+
+
+def test_smaller_windows_than_the_references_get_a_higher_threshold() -> None:
+    natural = NaturalVariation({"x": 0.2}, 100, {"x": 400.0})
+    finding = Finding("ks", "x", 0.3, 0.1, 400, Reason.DRIFT, True, Severity.WARNING, 1e-9)
+    (same,) = natural.applied([finding])
+    (smaller,) = natural.applied([replace(finding, n=100)])
+    (larger,) = natural.applied([replace(finding, n=4_000)])
+    assert (same.threshold, same.is_drift) == (0.2, True)
+    assert (smaller.threshold, smaller.is_drift) == (0.4, False)
+    assert larger.threshold == 0.2
+
+
+def test_thresholds_from_scores() -> None:
+    scores = np.arange(1.0, 101.0)
+    assert threshold_of(scores) == pytest.approx(100 + 4 * scores.std(ddof=1))
+    assert threshold_of(scores, ThresholdRule.MEAN_3SD) == pytest.approx(50.5 + 3 * scores.std(ddof=1))
+    assert threshold_of(scores, ThresholdRule.QUANTILE) == 100.0

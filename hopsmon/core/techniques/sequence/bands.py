@@ -19,6 +19,7 @@ _DOUBT = 0.05  # probability that any of the reference's shares is further from 
 LEAST_WINDOWS = 24  # fewer windows than a day has hours: the spread is estimated with Student's t instead
 _FEWEST_WINDOWS = 5
 _QUANTILE = 0.99
+_FEW_QUANTILE = 0.999  # a season has many phases, each with its own few windows
 # A window counts as at most this many times n*, where luck alone would spread windows of n* rows as widely as the
 # traffic does. More rows say no more about a share that moves by itself: with all 5,000 rows counted, each hour a bit
 # further out than any in the reference was an alarm (30 to 45 hours a month instead of none; docs/benchmarks.md).
@@ -114,11 +115,20 @@ def _spread(hits: FloatArray, rows: FloatArray, share: FloatArray) -> tuple[Floa
     shrunk = np.abs(away) * np.sqrt(own / np.maximum(own + luck, 1e-300))
     shrunk[~known] = np.nan
     many = np.nan_to_num(_nan_quantile(shrunk, _QUANTILE))
-    student = special.stdtrit(np.maximum(windows - 1.0, 1.0), _QUANTILE)
+    scarce = windows < LEAST_WINDOWS
+    own = np.where(scarce, np.maximum(own, _pooled(own, share)), own)
+    student = special.stdtrit(np.maximum(windows - 1.0, 1.0), _FEW_QUANTILE)
     few = student * np.sqrt(own * (1 + 1 / np.maximum(windows, 1)))
-    band = np.where(windows >= LEAST_WINDOWS, many, few)
+    band = np.where(scarce, few, many)
     enough = windows >= _FEWEST_WINDOWS
     return np.where(enough, band, 0.0), np.where(enough, own, 0.0)
+
+
+def _pooled(own: FloatArray, share: FloatArray) -> FloatArray:
+    """Each feature's mean variance, in parts of share · (1 - share): from few windows a single one is a poor guess."""
+    noise = share * (1 - share)
+    total = np.where(noise > 0, own, 0.0).sum(axis=-1, keepdims=True)
+    return np.asarray(noise * total / np.maximum(noise.sum(axis=-1, keepdims=True), 1e-300))
 
 
 def _nan_quantile(values: FloatArray, level: float) -> FloatArray:
