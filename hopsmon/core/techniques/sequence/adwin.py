@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import ClassVar
 
 from hopsmon.core.statistics.base import FeatureSummary
 from hopsmon.core.techniques.parameters import at_least, probability
-from hopsmon.core.techniques.sequence.following import FollowsSeries, Memory, Step, need_river, standardised
+from hopsmon.core.techniques.sequence.following import FollowsSeries, Memory, Step, need_river, river, standardised
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class AdaptiveWindowing:
     def update(self, memory: Memory, x: float) -> Step:
         """One more number. Memory: the numbers so far."""
         kept = (*memory, x)[-self.history :]
-        detector = import_module("river.drift").ADWIN(delta=self.delta, clock=self.clock)
+        detector = river().ADWIN(delta=self.delta, clock=self.clock)
         for number in kept:
             detector.update(number)
         drift = bool(detector.drift_detected)
