@@ -40,13 +40,14 @@ class EDetector:
     its features'. The model alarms while M ≥ c = `run_length`. Without drift the first alarm comes after c windows on
     average or later, and before window t with probability t/c at most, for any numbers of rows and any dependence
     between features; a feature is named where the model alarms and the feature's own M ≥ c. A finding for the model
-    (feature None) stands first; its `details["contributions"]` say how far each named feature lies outside its band.
+    (feature None) stands first; its `details["contributions"]` give each named feature's part in how far they moved.
 
     Score: log10 M, 0 and upwards; 0 is no evidence, 4 an alarm at the default. While a drift lasts it stays near
     log10(30 c) and falls below c a few windows after its end. There is no p-value. The band ε is the largest of: the
     size that matters (2·size·√(F(1-F)), at least `least`), the reference's sampling error (all shares at once, 95 %),
     and the natural variation of the baseline's own windows where it has them (99 % of them lie within, luck of few rows
-    taken out). `details["band"]` says which. Misleads where windows depend on each other in ways that the baseline has
+    taken out; a window then counts as no more rows than 4·F(1-F)/σ², σ² being that variation: e to a power below 1 is an
+    e-value still). `details["band"]` says which. Misleads where windows depend on each other in ways that the baseline has
     not seen: without reference windows a daily cycle is drift, every day; and a change inside the band is never found.
 
     Default thresholds: c = 10,000 windows (more than a year of hours), size 0.03 (a shift by 0.075 standard deviations;

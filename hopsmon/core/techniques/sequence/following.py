@@ -125,6 +125,13 @@ def need_river(technique: str) -> None:
         raise ConfigError(f"{technique} needs the package river: pip install 'hopsmon[sequences]'.")
 
 
+def river() -> Any:
+    """River's detectors, without the types that it gives only half of."""
+    from river import drift
+
+    return drift
+
+
 def _stored(memories: Mapping[str, Memory], series: str) -> bytes:
     """Version, length of the directory, directory (series; features and how many numbers each has), numbers."""
     sizes = {name: len(memory) for name, memory in memories.items()}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
 from math import log10
 from typing import Any, ClassVar
 
 from hopsmon.core.statistics.base import FeatureSummary
 from hopsmon.core.techniques.parameters import at_least, probability
-from hopsmon.core.techniques.sequence.following import FollowsSeries, Memory, Step, need_river, standardised
+from hopsmon.core.techniques.sequence.following import FollowsSeries, Memory, Step, need_river, river, standardised
 from hopsmon.errors import ConfigError
 
 _LEAST_P = 1e-300
@@ -35,9 +34,7 @@ class KolmogorovSmirnovWindowing:
         dropped, kept = (int(memory[0]), memory[1:]) if memory else (0, ())
         if len(kept) + 1 < self.window_size:
             return Step((float(dropped), *kept, x), False, None)
-        detector = import_module("river.drift").KSWIN(
-            self.alpha, self.window_size, self.stat_size, self.seed, window=kept
-        )
+        detector = river().KSWIN(self.alpha, self.window_size, self.stat_size, self.seed, window=kept)
         older, draws = self.window_size - self.stat_size, dropped % _MOST_DRAWS
         detector._rng.setstate(_drawn(self.seed, older, self.stat_size, draws - draws % _BLOCK))
         for _ in range(draws % _BLOCK):
@@ -51,7 +48,7 @@ class KolmogorovSmirnovWindowing:
 @lru_cache(maxsize=4 * _MOST_DRAWS // _BLOCK)
 def _drawn(seed: int, older: int, size: int, draws: int) -> Any:
     """The state of River's generator after so many tests, a multiple of `_BLOCK`."""
-    generator = import_module("river.drift").KSWIN(seed=seed)._rng
+    generator = river().KSWIN(seed=seed)._rng
     if draws:
         generator.setstate(_drawn(seed, older, size, draws - _BLOCK))
         for _ in range(_BLOCK):
