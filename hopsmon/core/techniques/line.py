@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from hopsmon.core.batch import BoolArray, FloatArray
+from hopsmon.core.batch import FloatArray
+from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.extremes import Extremes
-from hopsmon.core.statistics.quantiles import Quantiles
 from hopsmon.core.techniques.cells import histograms
 from hopsmon.core.techniques.gaussian_forms import MOST_POINTS, absolutes_p, bridge, squares_p, thinned
 from hopsmon.core.techniques.pairs import Pair
@@ -58,12 +58,13 @@ class Line:
         ends = pair.both(Extremes)
         smallest = min([float(edges[0]), *(end.min for end in ends if end.min is not None)])
         largest = max([float(edges[-1]), *(end.max for end in ends if end.max is not None)])
-        low, high = np.append(smallest, edges), np.append(edges, largest)
+        inner_low, inner_high = _inside(pair, edges)
+        low = np.concatenate(([smallest], inner_low, edges[-1:]))
+        high = np.concatenate((edges[:1], inner_high, [largest]))
         counts = [
             np.concatenate(([side.underflow], side.counts, [side.overflow])).astype(np.float64)
             for side in (window, reference)
         ]
-        low, high = _as_single_values(pair, low, high, counts)
         held = counts[0] + counts[1] > 0
         outside = (window.underflow + window.overflow, reference.underflow + reference.overflow)
         return cls(low[held], high[held], counts[0][held], counts[1][held], outside)
@@ -93,6 +94,11 @@ class Line:
     def exact(self) -> bool:
         """Whether every cell is a single value."""
         return bool((self.low == self.high).all())
+
+    @property
+    def range(self) -> float:
+        """From the smallest value to the largest, in half units of the feature."""
+        return float(self.high[-1] / 2 - self.low[0] / 2)
 
     def cumulated(self) -> tuple[FloatArray, FloatArray]:
         """Both cumulative distributions at the ends of the cells."""
@@ -191,34 +197,30 @@ def _coarse(pooled: FloatArray) -> FloatArray:
     return np.asarray(shares[shares > 0])
 
 
-def _as_single_values(
-    pair: Pair, low: FloatArray, high: FloatArray, counts: list[FloatArray]
-) -> tuple[FloatArray, FloatArray]:
-    """Bins in which the sketches of both sides hold one and the same value count as that value (whole numbers, flags).
+def _inside(pair: Pair, edges: FloatArray) -> CellBounds:
+    """Where the values of each bin lie: in all of it, or at the one value that is known to be there.
 
-    A sketch may have lost a rare value of the bin: at most its rank error, about 1 %, lies elsewhere.
+    A bin with one whole number of an integer feature is that number. A reference of few distinct values has a bin for
+    each; a window's value in such a bin is taken for the same one, as every count in bins takes it.
     """
-    sketches = [side.get(Quantiles) for side in (pair.window, pair.reference)]
-    ends = [_ends_in_bins(sketch, high[:-1]) for sketch in sketches if sketch is not None]
-    if len(ends) < 2:
+    low, high = edges[:-1], edges[1:]
+    values = _distinct_values(edges)
+    if values is not None:
+        return values, values
+    if pair.kind is not FeatureType.INTEGER:
         return low, high
-    least, most = np.fmin(ends[0][0], ends[1][0]), np.fmax(ends[0][1], ends[1][1])
-    known: BoolArray = np.logical_and.reduce(
-        [~np.isnan(end[0]) | (count == 0) for end, count in zip(ends, counts, strict=True)]
-    )
-    single = known & (least == most)
-    return np.where(single, least, low), np.where(single, least, high)
+    first = np.ceil(low)
+    after = np.append(np.ceil(high[:-1]), np.floor(high[-1:]) + 1)  # the last bin has its upper edge as well
+    single = after - first == 1
+    return np.where(single, first, low), np.where(single, first, high)
 
 
-def _ends_in_bins(sketch: Quantiles, edges: FloatArray) -> CellBounds:
-    """The smallest and the largest value that a sketch holds below, between and above these edges; NaN where none."""
-    values = sketch.retained()[0]
-    inner, last = edges[:-1], edges[-1]
-    starts = np.concatenate(([0], values.searchsorted(inner), [values.searchsorted(last, "right")]))
-    stops = np.append(starts[1:], len(values))
-    empty = starts == stops
-    if not len(values):
-        return np.full(len(starts), np.nan), np.full(len(starts), np.nan)
-    first = np.where(empty, np.nan, values[np.minimum(starts, len(values) - 1)])
-    final = np.where(empty, np.nan, values[np.maximum(stops, 1) - 1])
-    return first, final
+def _distinct_values(edges: FloatArray) -> FloatArray | None:
+    """The values whose half-ways these edges are (`quantile_edges` of few distinct values); None: they are none."""
+    values = [float(edges[0])]
+    for halfway in edges[1:-1].tolist():
+        values.append(2 * halfway - values[-1])
+    found, last = np.array(values), float(edges[-1])
+    rounding = 1e-9 * max(abs(last), abs(values[0]))
+    inside = (edges[:-1] <= found) & (found <= edges[1:])
+    return np.minimum(found, last) if inside.all() and abs(values[-1] - last) <= rounding else None

@@ -15,7 +15,7 @@ from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.techniques.line import Line
 from hopsmon.core.techniques.pairs import NUMBERS, Pair
 from hopsmon.core.techniques.parameters import Default, one_of
-from hopsmon.core.techniques.spread import UNITS, in_unit
+from hopsmon.core.techniques.spread import UNITS, in_unit, mean_difference
 from hopsmon.core.techniques.univariate import Conventional
 
 
@@ -64,6 +64,11 @@ class EnergyDistance(Conventional):
         n, m = pair.usable(self.min_rows)
         line = Line.of(pair)
         low, high = line.area(2)
+        if not line.exact:
+            # |difference of means| ≤ ∫ |F - G| ≤ √(range · ∫ (F - G)²): the means are known exactly, whatever the bins.
+            apart = abs(mean_difference(*pair.both(Moments)))
+            low = max(low, apart * (apart / line.range) if line.range else 0.0)
+            high = max(low, high)
         score, details = in_unit(pair, self.unit, 2 * low, 2 * high, root=True)
         p_value = line.guarded(line.area_p(2))
         return self.verdict(pair, score, p_value, n, {**details, "exact": line.exact, "reference_n": m})
