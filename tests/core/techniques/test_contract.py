@@ -15,12 +15,14 @@ from hopsmon.core.statistics.base import FeatureSummary
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques.drift import DRIFT
 from hopsmon.core.techniques.guard import run_window_technique
+from hopsmon.core.techniques.multivariate import MULTIVARIATE
 from hopsmon.core.techniques.outliers import OUTLIERS
 from hopsmon.core.techniques.protocols import InstanceTechnique, SequenceTechnique, WindowTechnique
 from hopsmon.core.techniques.registry import BUILT_IN, DEFAULT_TECHNIQUES, build, describe
 from hopsmon.core.techniques.sequence import SEQUENCE
 from tests.core.techniques.cases import Columns, baseline_of, batch_of, window_of, window_technique
 from tests.core.techniques.drift_cases import CELLS, LINE, MOMENTS, NEW_AND_GONE, TESTS
+from tests.core.techniques.rows_cases import sampled, without_rows
 
 RNG = np.random.default_rng(5)
 COLUMNS: Columns = {
@@ -142,3 +144,16 @@ def test_outlier_techniques_score_every_instance(name: str) -> None:
     assert (len(scores.score), len(scores.flagged)) == (400, 400)
     assert not scores.flagged.any()
     assert not np.isnan(scores.score).any()
+    assert scores.p_value is not None
+    assert len(scores.p_value) == 400
+
+
+@pytest.mark.parametrize("name", MULTIVARIATE)
+def test_multivariate_techniques_have_one_finding_for_the_model(name: str) -> None:
+    (finding,) = run_window_technique(window_technique(name), sampled(COLUMNS, BASELINE), BASELINE)
+    assert (finding.feature, finding.reason, finding.n) == (None, Reason.OK, 400)
+    (finding,) = run_window_technique(window_technique(name), window_of(COLUMNS, BASELINE, **TYPES), BASELINE)
+    assert (finding.reason, finding.details["missing_in"]) == (Reason.NO_STATISTIC, ["window"])
+    bare = without_rows(COLUMNS)
+    (finding,) = run_window_technique(window_technique(name), sampled(COLUMNS, BASELINE), bare)
+    assert (finding.reason, finding.details["missing_in"]) == (Reason.NO_STATISTIC, ["baseline"])

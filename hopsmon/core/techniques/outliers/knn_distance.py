@@ -28,9 +28,10 @@ class KnnDistance:
     fine. A feature's contribution is its own root mean square difference from these nearest rows.
 
     Flagged where the conformal p-value (share of the held-out half that scores as high) is at most `alpha`: of rows
-    like the reference's that share is flagged. Misleads with many features that do not matter: they drown the distance
-    in those that do. A sample of 1,000 cannot know a group of instances that make up less than about 0.5 % of
-    the reference: all of these look far away.
+    like the reference's that share is flagged. Misleads where a feature has a very long tail (its usual values then set
+    the threshold for all: log it first), and with many features that do not matter: they drown the distance in those
+    that do. A sample of 1,000 cannot know a group of instances that make up less than about 0.5 % of the reference: all
+    of these look far away.
 
     Default alpha 0.001, the least that 1,000 held-out rows can tell; it takes a baseline of 2,000 rows. Default 5
     neighbours: one odd row in the reference does not vouch for others like it.

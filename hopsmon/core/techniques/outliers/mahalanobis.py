@@ -29,8 +29,9 @@ class Mahalanobis:
     most likely value given the others, √(v' (Σ⁻¹)ₓₓ⁻¹ v) with v its part of Σ⁻¹(z - μ).
 
     Flagged where the conformal p-value (share of the held-out half that scores as high) is at most `alpha`: of rows
-    like the reference's that share is flagged, whatever their distribution. Misleads where the reference has several
-    clusters, as everything between them is near the centre (see knn_distance), and where outliers in it widen Σ.
+    like the reference's that share is flagged, whatever their distribution. Misleads where a feature has a very long
+    tail (its usual values then set the threshold for all: log it first), where the reference has several clusters, as
+    everything between them is near the centre (see knn_distance), and where outliers in it widen Σ.
 
     Default alpha 0.001, the least that 1,000 held-out rows can tell; it takes a baseline of 2,000 rows.
     Reference: Ledoit & Wolf, Journal of Multivariate Analysis 88(2), 2004.
