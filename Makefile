@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 python_from = $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python3.10 python, \
 	$(shell $(name) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $(1)))' 2>/dev/null && echo $(name))))
 PYTHON ?= $(or $(call python_from,13),$(call python_from,99))
-BENCHMARKS ?= core throughput latency state
+BENCHMARKS ?= core throughput latency state techniques_cost false_alarms faults
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench docs build
