@@ -24,13 +24,13 @@ class Covariance:
 
     @classmethod
     def of(cls, rows: FloatArray, technique: str) -> Covariance:
-        """Of at least two rows, one of which differs from another; `technique`: who asks."""
+        """Of at least two rows; `technique`: who asks."""
         need_scikit_learn(technique)
         from sklearn.covariance import ledoit_wolf
 
         matrix, _ = ledoit_wolf(rows)
         # Without sampling noise (columns that copy each other) nothing is shrunk; a little keeps it invertible.
-        matrix = np.asarray(matrix) + 1e-9 * np.trace(matrix) / len(matrix) * np.eye(len(matrix))
+        matrix = np.asarray(matrix) + (1e-9 * np.trace(matrix) / len(matrix) or 1.0) * np.eye(len(matrix))
         precision: FloatArray = np.linalg.inv(matrix)
         return cls(matrix, (precision + precision.T) / 2)
 

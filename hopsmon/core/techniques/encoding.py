@@ -94,7 +94,7 @@ class Encoder:
 
     @classmethod
     def of(cls, reference: Batch, features: Sequence[Feature], also: Batch | None = None) -> Encoder:
-        """From reference rows. Features without a value, and numbers that never vary, are left out.
+        """From reference rows. Features without a value, and those that never vary, are left out.
 
         `also`: other rows that will be encoded: what is missing only there gets a column too.
         """
@@ -167,7 +167,7 @@ def _labels(name: str, column: CategoryColumn, missing: float) -> _Labels | None
     for label, count in zip(column.labels, by_code.tolist(), strict=True):
         counts[label_key(label)] += count
     total = sum(counts.values())
-    if not total:
+    if not total or (total == max(counts.values()) and not missing):
         return None
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_LABELS]
     frequent = sorted(label for label, count in ranked if count >= _LEAST_SHARE * total)

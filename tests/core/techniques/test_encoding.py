@@ -59,8 +59,9 @@ def test_what_only_the_window_misses_gets_a_column_where_asked() -> None:
 
 
 def test_what_never_varies_is_left_out() -> None:
-    encoder = encoder_of({"n": [3.0] * 9, "n2": [None] * 9, "n3": [*range(9)], "c": [None] * 9})
+    encoder = encoder_of({"n": [3.0] * 9, "n2": [None] * 9, "n3": [*range(9)], "c": [None] * 9, "c2": ["a"] * 9})
     assert encoder.names == ("n3",)
+    assert encoder_of({"c": ["a", "a"]}, also={"c": ["a", None]}).names == ("c",)
 
 
 @pytest.mark.parametrize("scale", [1e-320, 1e-300, 1.0, 1e300, 1.7e308])

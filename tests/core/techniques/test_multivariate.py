@@ -157,8 +157,10 @@ def test_what_is_missing_is_said(spec: Spec) -> None:
         few = {name: values[:rows] for name, values in columns.items()}
         (finding,) = run_window_technique(technique, sampled(few, REFERENCE), REFERENCE)
         assert (finding.reason, finding.n, finding.score) == (Reason.INSUFFICIENT, rows, None)
-    constant = {"a": np.ones(300), "t": [None] * 300}
+    constant: dict[str, object] = {"a": np.ones(300), "c": ["u"] * 300, "t": [None] * 300}
     assert judge_rows(spec, constant, constant).reason is Reason.CONSTANT_REFERENCE
+    gone = {**constant, "c": [*["u"] * 150, *[None] * 150]}
+    assert judge_rows(spec, constant, gone).score is not None
     schema = ModelSchema((Feature("s", FeatureType.STRING),))
     text = Baseline(schema, {}, ModelRef("m"), joint={"reservoir": Reservoir(count=3)})
     (finding,) = run_window_technique(technique, Summary(model=text.joint), text)
