@@ -14,6 +14,7 @@ from hopsmon.core.baseline_builder import build_baseline
 from hopsmon.core.schema import ModelRef
 from hopsmon.core.season import Season
 from hopsmon.core.statistics.base import Statistic
+from hopsmon.core.statistics.reservoir import Reservoir
 from hopsmon.core.statistics.table import DEFAULT_STATISTICS
 from hopsmon.core.statistics.values import Values
 from hopsmon.core.window import WindowSpec
@@ -70,7 +71,7 @@ class Reference:
         return DEFAULT_STATISTICS if self.ready is not None else DEFAULT_STATISTICS | {Values}
 
     def baseline(self, statistics: frozenset[type[Statistic]]) -> Baseline:
-        """The baseline with these statistics; a ready one as it is."""
+        """The baseline with these statistics, and a sample of rows for outliers' p-values; a ready one as it is."""
         if self.ready is not None:
             return self.ready
-        return build_baseline(self.table, _MODEL, statistics=statistics, **self.settings)
+        return build_baseline(self.table, _MODEL, statistics=statistics | {Reservoir}, **self.settings)
