@@ -120,15 +120,19 @@ def test_two_queries_run_side_by_side(run: Run, drifting: Path) -> None:
 def test_sigterm_stops_between_two_batches_and_ends_with_0(run: Run, drifting: Path) -> None:
     log = drifting.parent / "monitoring" / "hopsmon_windows" / "_delta_log"
 
+    ended = threading.Event()
+
     def terminate() -> None:
-        while not log.is_dir():  # it runs, so it listens to signals
-            time.sleep(0.1)
+        while not log.is_dir():  # once it is there it runs, so it listens to signals
+            if ended.wait(0.1):  # a run that failed before writes nothing
+                return
         os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=terminate, daemon=True)
     thread.start()
     result = run("run", drifting)
+    ended.set()
     thread.join()
     assert result.exit_code == 0, result.output
     assert "flights: 360 messages" in result.stdout
