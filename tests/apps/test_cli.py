@@ -92,7 +92,7 @@ def test_no_secret_is_printed(run: Run) -> None:
 def test_validate_a_good_configuration(run: Run, monitor_file: Path) -> None:
     result = run("validate", monitor_file)
     assert result.exit_code == 0
-    assert "fine. Monitor flights: 3 features, 1 predictions, 7 techniques, baseline" in result.stdout
+    assert "fine. Monitor flights: 3 features, 1 predictions, 9 techniques, baseline" in result.stdout
 
 
 def test_validate_sees_what_does_not_fit_the_baseline(run: Run, monitor_file: Path) -> None:

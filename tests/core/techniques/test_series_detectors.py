@@ -190,8 +190,8 @@ SPECS: list[tuple[Spec, str]] = [
     ("page_hinkley", "x"),
     ("cusum", "x"),
     ("kswin", "x"),
-    ("ddm", "wrong"),
-    ("hddm", "wrong"),
+    ({"ddm": {"features": ["wrong"]}}, "wrong"),
+    ({"hddm": {"features": ["wrong"]}}, "wrong"),
     ({"cusum": {"series": "p50"}}, "x"),
     ({"cusum": {"series": "label=a"}}, "c"),
     ({"page_hinkley": {"series": "error_rate"}}, "wrong"),
@@ -235,7 +235,7 @@ def test_replays_give_the_same_states_and_findings(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERIES_TECHNIQUES)
 def test_a_window_without_rows_changes_nothing(name: str) -> None:
-    technique = build(name)
+    technique = build({name: {"features": ["wrong"]}} if name in ("ddm", "hddm") else name)
     assert isinstance(technique, SequenceTechnique)
     _, state = technique.advance(None, windows(1, 9)[0], BASELINE)
     empty = window_of({key: np.array(values)[:0] for key, values in REFERENCE.items()}, BASELINE)
@@ -278,3 +278,12 @@ def test_a_missing_river_is_named(name: str, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ConfigError, match=r"hopsmon\[sequences\]"):
         build(name)
     assert importlib.util.find_spec("river")
+
+
+@pytest.mark.parametrize("name", ["ddm", "hddm"])
+def test_which_flag_is_the_error_must_be_said(name: str) -> None:
+    technique = build(name)
+    assert isinstance(technique, SequenceTechnique)
+    (finding,), _ = technique.advance(None, windows(1, 9)[0], BASELINE)
+    assert (finding.feature, finding.reason, finding.is_drift) == (None, Reason.NO_STATISTIC, False)
+    assert f"{name}: {{features: [NAME]}}" in finding.details["error"]

@@ -47,10 +47,10 @@ class Ddm(FollowsSeries):
     the score is (p + s - p_min) / s_min. Each window adds its k errors of n rows at once.
 
     In standard deviations of the error rate, from 1 upwards; drift above `threshold`; then it starts afresh. Rises
-    only. The series must be a share of rows ("error_rate", "null_share", "label=…"); without `features` all boolean
-    features and predictions are followed. Misleads: it is asked after every window and its least value is picked by
-    chance, so it gives false alarms without drift (two in 2,000 steps at a constant 15 %, where hddm gives none);
-    prefer hddm.
+    only. The series must be a share of rows ("error_rate", "null_share", "label=…"); of "error_rate", `features` must
+    name the flag that says whether a prediction was wrong. Misleads: it is asked after every window and its least value
+    is picked by chance, so it gives false alarms without drift (two in 2,000 steps at a constant 15 %, where hddm gives
+    none); prefer hddm.
 
     Default thresholds: 3 standard deviations after 30 rows, the paper's. Reference: Gama, Medas, Castillo & Rodrigues,
     Learning with drift detection, SBIA 2004.

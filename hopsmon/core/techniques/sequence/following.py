@@ -16,7 +16,7 @@ from hopsmon.core.baseline import Baseline
 from hopsmon.core.finding import Finding, Reason, Severity
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
 from hopsmon.core.statistics.summary import Summary
-from hopsmon.core.techniques.sequence.series import READS, Series
+from hopsmon.core.techniques.sequence.series import ERRORS, READS, Series
 from hopsmon.errors import ConfigError
 
 Memory: TypeAlias = tuple[float, ...]  # what a detector keeps of one series; () at the start
@@ -78,8 +78,20 @@ class FollowsSeries(ABC):
     def advance(self, state: bytes | None, window: Summary, baseline: Baseline) -> tuple[Sequence[Finding], bytes]:
         """One finding a feature, and the state after this window."""
         memories = _restored(state, self.series)
+        if self.counts_errors and self.series == ERRORS and not self.features:
+            return [self._unnamed()], _stored(memories, self.series)
         findings = [self._finding(name, memories, window, baseline) for name in self._followed(baseline)]
         return findings, _stored(memories, self.series)
+
+    def _unnamed(self) -> Finding:
+        """Which of a model's flags says that a prediction was wrong, nobody but its owner knows."""
+        return Finding.not_computable(
+            self.name,
+            None,
+            Reason.NO_STATISTIC,
+            missing_in=["configuration"],
+            error=f"Name the flag that says whether a prediction was wrong: {self.name}: {{features: [NAME]}}.",
+        )
 
     def _followed(self, baseline: Baseline) -> tuple[str, ...]:
         series = Series(self.series)

@@ -56,9 +56,9 @@ class Hddm(FollowsSeries):
     score is (z - x) / ε, ε = √((n - m) / (2mn) · ln(2/α)). Each window adds its k errors of n rows at once.
 
     A ratio, 0 and upwards; drift from 1; then it starts afresh. Rises only, unless `two_sided`. The series must be a
-    share of rows ("error_rate", "null_share", "label=…"); without `features` all boolean features and predictions are
-    followed. Free of assumptions about the distribution of errors but for independence. Misleads little; slow for
-    small error rates, as Hoeffding's bound takes every rate for one half.
+    share of rows ("error_rate", "null_share", "label=…"); of "error_rate", `features` must name the flag that says
+    whether a prediction was wrong. Free of assumptions about the distribution of errors but for independence. Misleads
+    little; slow for small error rates, as Hoeffding's bound takes every rate for one half.
 
     Default thresholds: α = 0.001, the paper's. Reference: Frías-Blanco et al., Online and non-parametric drift
     detection methods based on Hoeffding's bounds, IEEE TKDE 27(3), 2015.

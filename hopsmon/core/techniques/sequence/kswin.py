@@ -97,6 +97,7 @@ class Kswin(FollowsSeries):
         self.check_series()
         probability(self.name, alpha=self.alpha)
         at_least(self.name, 2, stat_size=self.stat_size)
+        at_least(self.name, 0, seed=self.seed)
         if self.window_size < 2 * self.stat_size:
             raise ConfigError(
                 f"{self.name}.window_size must be at least twice stat_size ({self.stat_size}), got {self.window_size}."

@@ -24,6 +24,7 @@ from hopsmon.errors import ConfigError
 LEAST_WINDOWS = 24  # reference windows that a mean and a standard deviation may rest on
 _LABEL = "label="
 _TRUE = ("true", "1")
+ERRORS = "error_rate"
 _SERIES = "mean, std, null_share, invalid_share, error_rate, p1 to p99, label=LABEL"
 READS: frozenset[type[Statistic]] = frozenset({Counts, Histogram, Categories, Moments})
 
@@ -162,12 +163,12 @@ def _error_rate(summary: FeatureSummary) -> Share | None:
 _SHARES: Mapping[str, Callable[[FeatureSummary], Share | None]] = {
     "null_share": _null_share,
     "invalid_share": _invalid_share,
-    "error_rate": _error_rate,
+    ERRORS: _error_rate,
 }
 _KINDS: Mapping[str, frozenset[FeatureType]] = {
     "mean": NUMBERS,
     "std": NUMBERS,
     "null_share": ALL_TYPES,
     "invalid_share": ALL_TYPES,
-    "error_rate": frozenset({FeatureType.BOOLEAN}),
+    ERRORS: frozenset({FeatureType.BOOLEAN}),
 }
