@@ -85,16 +85,22 @@ def baseline(  # noqa: PLR0917 - options, not positions
     ),
     window: str | None = typer.Option(None, "--window", help="Size of the monitor's windows, e.g. 1h."),
     season: str = typer.Option("none", "--season", help=f"Which windows are alike: {', '.join(Season)}."),
+    sliced: list[str] = typer.Option(
+        [], "--slice", metavar="FEATURE", help="Keep each value's own baseline, for monitors with slices; repeatable."
+    ),
 ) -> None:
     """Summarise reference data, usually the training data, as what windows are compared with.
 
-    With --event-time it also keeps how the data's own windows vary, and findings are judged by that.
+    With --event-time it also keeps how the data's own windows vary, and findings are judged by that. With --slice it
+    keeps each value's rows apart as well: a monitor's slices are then compared with their own past.
 
     [bold]hopsmon baseline train.parquet -o baseline.json --prediction score --exclude label[/bold]
 
     [bold]hopsmon baseline train.csv -o baseline.json --type zip=categorical --model churn:3[/bold]
 
     [bold]hopsmon baseline train.parquet -o baseline.json --event-time at --window 1h --season hour_of_day[/bold]
+
+    [bold]hopsmon baseline train.parquet -o baseline.json --slice origin[/bold]
     """
     with err.status(f"reading {data} …"):
         made = wiring.baseline_of_data(
@@ -106,6 +112,7 @@ def baseline(  # noqa: PLR0917 - options, not positions
             event_time=event_time,
             window=None if window is None else _window(window),
             season=check_season(season),
+            slices=sliced,
         )
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +120,11 @@ def baseline(  # noqa: PLR0917 - options, not positions
     except OSError as error:
         raise OutsideError(f"Cannot write '{output}': {error.strerror}.") from error
     out.print(_features_table(made))
-    out.print(f"{output}: baseline {made.id} of {made.rows:,} rows{_windows(made)}.", markup=False, soft_wrap=True)
+    out.print(
+        f"{output}: baseline {made.id} of {made.rows:,} rows{_windows(made)}{_slices(made)}.",
+        markup=False,
+        soft_wrap=True,
+    )
     for note in made.provenance.notes:
         out.print(f"{note}.", markup=False, soft_wrap=True)
     if made.windows and len(made.windows) < LEAST_WINDOWS:
@@ -134,6 +145,13 @@ def _windows(made: Baseline) -> str:
     first, last = (to_datetime(made.windows[at].start) for at in (0, -1))
     season = "" if made.season is Season.NONE else f", compared by {made.season}"
     return f", {len(made.windows):,} windows of {size} from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}{season}"
+
+
+def _slices(made: Baseline) -> str:
+    if not made.slices:
+        return ""
+    features = ", ".join(dict.fromkeys(name.partition("=")[0] for name in made.slices))
+    return f", {len(made.slices)} slices by {features}"
 
 
 def _model(text: str, data: Path) -> ModelRef:

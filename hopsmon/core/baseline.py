@@ -6,7 +6,7 @@ import binascii
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from itertools import accumulate
 from typing import Any
@@ -14,51 +14,18 @@ from typing import Any
 import orjson
 
 from hopsmon.core import baseline_json as form
+from hopsmon.core.reference_parts import Provenance, ReferenceSlice, ReferenceWindow
 from hopsmon.core.schema import FeatureType, ModelRef, ModelSchema
 from hopsmon.core.season import Season, spread
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
+from hopsmon.core.statistics.categories import label_key
 from hopsmon.core.statistics.reservoir import Reservoir
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.errors import ConfigError
 
+__all__ = ["Baseline", "Provenance", "ReferenceSlice", "ReferenceWindow"]
+
 _LEAST_OF_A_PHASE = 2  # with one window a phase that window would be compared with itself
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where a baseline came from.
-
-    Attributes:
-        source: what was read, in the words of whoever read it, e.g. "train.parquet".
-        created_at: when it was built, with time zone; the caller passes it in, the core has no clock.
-        hopsmon_version: version of the package that built it.
-        notes: what somebody who reads its figures should know, one sentence each, e.g. windows that were left out.
-
-    Raises:
-        ConfigError: `created_at` has no time zone.
-    """
-
-    source: str = ""
-    created_at: datetime | None = None
-    hopsmon_version: str = ""
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.created_at is not None and self.created_at.tzinfo is None:
-            raise ConfigError(f"provenance.created_at needs a time zone, got {self.created_at.isoformat()}.")
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceWindow:
-    """One window of the reference data: how the whole looks in pieces of a monitor's window size.
-
-    Attributes:
-        start: when it starts, µs since the epoch, UTC.
-        summary: counts, bins, labels and moments of its rows; on the bins and labels of the whole.
-    """
-
-    start: int
-    summary: Summary
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,6 +42,7 @@ class Baseline:
         windows: how the reference data's own windows look, in order of time; empty where the data has no event time.
         window_micros: their length; None without windows.
         season: which of these windows are alike; `at` then compares like with like.
+        slices: how segments of the reference data look, by name, as "origin=JFK"; empty unless asked for.
     """
 
     schema: ModelSchema
@@ -86,6 +54,25 @@ class Baseline:
     windows: tuple[ReferenceWindow, ...] = ()
     window_micros: int | None = None
     season: Season = Season.NONE
+    slices: Mapping[str, ReferenceSlice] = field(default_factory=dict)
+
+    def of_slice(self, name: str) -> Baseline | None:
+        """What the windows of a slice ("origin=JFK") are compared with; None where the reference has no such slice.
+
+        Counts, bins, labels and moments of that slice's rows alone, on the bins and labels of the whole, with its own
+        windows; no predictions, as responses do not carry what makes the slice. Of the joint statistics there is the
+        part of the sample that lies in the slice. "" is all traffic: the baseline itself.
+        """
+        if not name:
+            return self
+        feature, _, label = name.partition("=")
+        found = self.slices.get(f"{feature}={label_key(label)}")
+        if found is None:
+            return None
+        sample = self.joint.get(Reservoir.name)
+        joint = {Reservoir.name: sample.of_label(feature, label, found.rows)} if isinstance(sample, Reservoir) else {}
+        features, windows = found.whole.features, found.windows
+        return replace(self, features=features, rows=found.rows, joint=joint, windows=windows, slices={})
 
     def at(self, start: int | None) -> Baseline:
         """What a window that starts at this time (µs) is compared with.
@@ -113,7 +100,7 @@ class Baseline:
     def _of_windows(self, windows: Sequence[ReferenceWindow], total: Summary) -> Baseline:
         """The same baseline, made of some of its windows only; `total` is their sum."""
         rows = max(total.instances, total.predictions)
-        return replace(self, features=total.features, rows=rows, windows=tuple(windows), season=Season.NONE)
+        return replace(self, features=total.features, rows=rows, windows=tuple(windows), season=Season.NONE, slices={})
 
     def own_windows(self, most: int) -> Iterator[tuple[ReferenceWindow, Baseline]]:
         """Reference windows, at most so many, each beside what it would be compared with had it come later.
@@ -144,31 +131,35 @@ class Baseline:
 
     def without_windows(self) -> Baseline:
         """The same reference data, with nothing about how its windows vary; another id, as verdicts differ."""
-        return replace(self, windows=(), window_micros=None, season=Season.NONE)
+        slices = {name: ReferenceSlice(one.whole) for name, one in self.slices.items()}
+        return replace(self, windows=(), window_micros=None, season=Season.NONE, slices=slices)
 
     def for_workers(self) -> Baseline:
-        """The baseline as tasks need it: the same id, but without the windows, which only verdicts rest on."""
-        light = self.without_windows()
+        """The baseline as tasks need it: the same id, but without windows and slices, which only verdicts rest on."""
+        light = replace(self.without_windows(), slices={})
         vars(light)["id"] = self.id
         return light
 
     @cached_property
     def id(self) -> str:
-        """Hash of all that verdicts rest on: types, statistics, rows, own windows and season.
+        """Hash of all that verdicts rest on: types, statistics, rows, own windows, season and slices.
 
         The same for any order of columns and any cutting of the data into chunks. The model, the provenance and
         the order of the features are not in it; of the joint statistics only the reservoir, as the others follow
         from the same data.
         """
         forms = {name: form.forms_of(summary.statistics) for name, summary in self.features.items()}
-        return self._digest(forms, form.digest_of_windows(_pairs(self.windows)) if self.windows else None)
+        windows = form.digest_of_windows(_pairs(self.windows)) if self.windows else None
+        return self._digest(forms, windows, form.digest_of_slices(self.slices) if self.slices else None)
 
-    def _digest(self, forms: Mapping[str, form.Forms], windows: str | None) -> str:
-        """The id, from the binary forms of the statistics by feature and name, and the hash of the windows."""
+    def _digest(self, forms: Mapping[str, form.Forms], windows: str | None, slices: str | None) -> str:
+        """The id, from the binary forms of the statistics by feature and name, and hashes of windows and slices."""
         more: list[str | bytes] = [] if windows is None else [f"{self.window_micros} {self.season} {windows}"]
         reservoir = self.joint.get(Reservoir.name)
         if isinstance(reservoir, Reservoir):
             more.append(reservoir.priorities.tobytes())  # which rows were picked; whatever order their columns have
+        if slices is not None:
+            more.append(f"slices {slices}")
         return form.digest(self.rows, self._types, self.features, forms, more)
 
     def __eq__(self, other: object) -> bool:
@@ -197,7 +188,9 @@ class Baseline:
         size = timedelta(microseconds=self.window_micros or 0)
         season = "" if self.season is Season.NONE else f", {self.season}"
         windows = f", {len(self.windows):,} windows of {size}{season}" if self.windows else ""
-        return f"Baseline({self.id}, {self.rows:,} rows, {len(self.schema.all)} features and predictions{windows})"
+        slices = f", {len(self.slices)} slices" if self.slices else ""
+        about = f"{self.rows:,} rows, {len(self.schema.all)} features and predictions"
+        return f"Baseline({self.id}, {about}{windows}{slices})"
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle takes: not what was worked out from the rest, which may be large."""
@@ -211,7 +204,7 @@ class Baseline:
             "version": form.VERSION,
             "id": self.id,
             "model": {"name": self.model.name, "version": self.model.version},
-            "provenance": _provenance_out(self.provenance),
+            "provenance": form.provenance_out(self.provenance),
             "rows": self.rows,
             "schema": form.schema_out(self.schema),
             "features": {name: form.feature_out(summary) for name, summary in self.features.items()},
@@ -220,6 +213,8 @@ class Baseline:
         if self.windows:
             cut = {"micros": self.window_micros, "season": self.season}
             content["windows"] = {**cut, **form.windows_out(_pairs(self.windows))}
+        if self.slices:
+            content["slices"] = form.slices_out(self.slices)
         return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
 
     @classmethod
@@ -233,12 +228,12 @@ class Baseline:
         try:
             baseline = _baseline_in(content)
             forms = {name: form.blobs_of(of["statistics"]) for name, of in content["features"].items()}
-            windows = content["windows"]["digest"] if "windows" in content else None
+            windows, slices = (content[part]["digest"] if part in content else None for part in ("windows", "slices"))
         except (KeyError, TypeError, AttributeError, binascii.Error, zlib.error, ValueError) as error:
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(f"The baseline is damaged ({error!r}). Build it again.") from error
-        found = baseline._digest(forms, windows)
+        found = baseline._digest(forms, windows, slices)
         if found != content.get("id"):
             raise ConfigError(
                 f"The baseline's content has id {found}, but the file says {content.get('id')!r}: it was"
@@ -257,27 +252,6 @@ def _pairs(windows: Sequence[ReferenceWindow]) -> list[tuple[int, Summary]]:
     return [(window.start, window.summary) for window in windows]
 
 
-def _provenance_out(provenance: Provenance) -> dict[str, Any]:
-    created = provenance.created_at
-    notes = {"notes": provenance.notes} if provenance.notes else {}
-    return {
-        "source": provenance.source,
-        "created_at": None if created is None else created.isoformat(),
-        "hopsmon_version": provenance.hopsmon_version,
-        **notes,
-    }
-
-
-def _provenance_in(stored: Mapping[str, Any]) -> Provenance:
-    created = stored["created_at"]
-    return Provenance(
-        stored["source"],
-        None if created is None else datetime.fromisoformat(created),
-        stored["hopsmon_version"],
-        tuple(stored.get("notes", ())),
-    )
-
-
 def _baseline_in(content: Mapping[str, Any]) -> Baseline:
     features = {name: FeatureSummary(form.statistics_in(of["statistics"])) for name, of in content["features"].items()}
     stored = content.get("windows")
@@ -286,10 +260,11 @@ def _baseline_in(content: Mapping[str, Any]) -> Baseline:
         form.schema_in(content["schema"]),
         features,
         ModelRef(content["model"]["name"], content["model"]["version"]),
-        _provenance_in(content["provenance"]),
+        form.provenance_in(content["provenance"]),
         int(content["rows"]),
         form.statistics_in(content["joint"]),
         tuple(ReferenceWindow(start, summary) for start, summary in windows),
         int(stored["micros"]) if stored else None,
         Season(stored["season"]) if stored else Season.NONE,
+        form.slices_in(content["slices"], features) if "slices" in content else {},
     )

@@ -14,18 +14,21 @@ Where the data has an event time, both passes also look at its windows (`referen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import base64
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import reduce
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
-from hopsmon.core.baseline import Baseline, Provenance, ReferenceWindow
+from hopsmon.core.baseline import Baseline, Provenance, ReferenceSlice, ReferenceWindow
 from hopsmon.core.baseline_json import pack_windows, unpack_windows
 from hopsmon.core.first_pass import FirstPass
 from hopsmon.core.frames import batches_of, check_names, infer_schema, to_arrow
+from hopsmon.core.reference_slices import CountedSlice, SlicePlan, final
 from hopsmon.core.reference_windows import Cut, WindowPlan, WindowSummaries, added
 from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
 from hopsmon.core.season import Season
@@ -47,24 +50,35 @@ class Counted:
     Attributes:
         whole: of all rows.
         windows: of the rows of each window, by its start; empty where the data is not cut into windows.
+        slices: of the rows of each slice, by its name; empty unless asked for.
     """
 
     whole: Summary = field(default_factory=Summary)
     windows: WindowSummaries = field(default_factory=dict)
+    slices: Mapping[str, CountedSlice] = field(default_factory=dict)
 
     def __add__(self, other: Counted) -> Counted:
-        return Counted(self.whole + other.whole, added(self.windows, other.windows))
+        slices = dict(self.slices)
+        for name, one in other.slices.items():
+            slices[name] = slices[name] + one if name in slices else one
+        return Counted(self.whole + other.whole, added(self.windows, other.windows), slices)
 
     def to_bytes(self) -> bytes:
-        """Version, then the summaries; what a cluster sends from its workers."""
-        return b"\x01" + pack_windows([(_WHOLE, self.whole), *self.windows.items()])
+        """Version, then the summaries of the whole and of each slice as JSON; what a cluster sends from its workers."""
+        parts = {"": (self.whole, self.windows), **{name: (of.whole, of.windows) for name, of in self.slices.items()}}
+        packed = {name: pack_windows([(_WHOLE, whole), *of.items()]) for name, (whole, of) in parts.items()}
+        return b"\x01" + orjson.dumps({name: base64.b64encode(form).decode() for name, form in packed.items()})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Counted:
         """Inverse of `to_bytes`."""
         check_version(data, "second pass")
-        (_, whole), *windows = unpack_windows(data[1:])
-        return cls(whole, dict(windows))
+        parts = {}
+        for name, form in orjson.loads(memoryview(data)[1:]).items():
+            (_, whole), *windows = unpack_windows(base64.b64decode(form))
+            parts[name] = CountedSlice(whole, dict(windows))
+        all_rows = parts.pop("")
+        return cls(all_rows.whole, all_rows.windows, parts)
 
 
 @dataclass(frozen=True)
@@ -76,11 +90,13 @@ class Shape:
 
     recipe: Recipe
     windows: WindowPlan | None = None
+    slices: SlicePlan | None = None
 
     def count(self, table: pa.Table) -> Counted:
         """The second pass over one part: exact counts. Parts add up."""
         windows = {} if self.windows is None else self.windows.summarise(table, self.recipe)
-        return Counted(self.summarise(table), windows)
+        slices = {} if self.slices is None else self.slices.summarise(table, self.recipe)
+        return Counted(self.summarise(table), windows, slices)
 
     def summarise(self, table: pa.Table) -> Summary:
         """The second pass over one part, as a whole."""
@@ -99,17 +115,20 @@ class Shape:
         if not whole.instances:
             raise ConfigError("The reference data has no rows: a baseline needs some to compare with.")
         features = {name: self._final(name, summary) for name, summary in whole.features.items()}
+        notes = [note for part in (plan, self.slices) if part is not None for note in part.notes]
+        provenance = replace(provenance, notes=(*provenance.notes, *notes))
         made = Baseline(self.recipe.schema, features, model, provenance, whole.instances, whole.model)
+        if self.slices is not None:
+            made = replace(made, slices={name: _slice(one) for name, one in self._in_order(total.slices)})
         if plan is None:
             return made
         windows = tuple(ReferenceWindow(start, total.windows[start]) for start in plan.kept if start in total.windows)
-        return replace(
-            made,
-            provenance=replace(provenance, notes=(*provenance.notes, *plan.notes)),
-            windows=windows,
-            window_micros=plan.cut.micros,
-            season=plan.cut.season,
-        )
+        return replace(made, windows=windows, window_micros=plan.cut.micros, season=plan.cut.season)
+
+    def _in_order(self, slices: Mapping[str, CountedSlice]) -> Iterator[tuple[str, CountedSlice]]:
+        """By feature, the most frequent values first; whatever part of the data came first."""
+        for feature, labels in (self.slices.values if self.slices is not None else {}).items():
+            yield from ((name, slices[name]) for label in labels if (name := f"{feature}={label}") in slices)
 
     def _final(self, name: str, summary: FeatureSummary) -> FeatureSummary:
         """Label counts without those that only the second pass happened to track: they would depend on the parts."""
@@ -122,27 +141,34 @@ class Shape:
         return FeatureSummary({**summary.statistics, Categories.name: labels})
 
 
+def _slice(counted: CountedSlice) -> ReferenceSlice:
+    features = {name: final(one) for name, one in counted.whole.features.items()}
+    windows = tuple(ReferenceWindow(start, counted.windows[start]) for start in sorted(counted.windows))
+    return ReferenceSlice(replace(counted.whole, features=features), windows)
+
+
 def shape_of(
     first: FirstPass,
     schema: ModelSchema,
     fixed: Iterable[str] = (),
     statistics: frozenset[type[Statistic]] = BASELINE_STATISTICS,
     cut: Cut | None = None,
+    slices: Sequence[str] = (),
 ) -> Shape:
     """What to count, from the first pass over all parts.
 
     Features in `fixed` have the type that the user gave, and keep it however many labels they have. `cut` is the one
-    that the first pass was made with.
+    that the first pass was made with; `slices` are features whose values each get a baseline of their own.
 
     Raises:
-        ConfigError: no rows, or the data cannot be cut into windows.
+        ConfigError: no rows, or the data cannot be cut into windows or slices.
     """
     if not first.rows:
         raise ConfigError("The reference data has no rows: a baseline needs some to compare with.")
     settled = _settled(schema, first, frozenset(fixed))
     reference = {feature.name: first.shape_of(feature) for feature in settled.all}
     windows = None if cut is None or first.traffic is None else first.traffic.plan(cut, len(settled.all))
-    return Shape(Recipe(settled, reference, statistics), windows)
+    return Shape(Recipe(settled, reference, statistics), windows, SlicePlan.of(slices, first, settled, windows))
 
 
 def _settled(schema: ModelSchema, first: FirstPass, fixed: frozenset[str]) -> ModelSchema:
@@ -167,6 +193,7 @@ def build_baseline(  # noqa: PLR0913 - all but two by keyword
     event_time: str | None = None,
     window: timedelta | None = None,
     season: Season | str = Season.NONE,
+    slices: Sequence[str] = (),
 ) -> Baseline:
     """The baseline of reference data in memory: a pandas, polars or Arrow frame, or what else narwhals takes.
 
@@ -185,10 +212,12 @@ def build_baseline(  # noqa: PLR0913 - all but two by keyword
         window: the size of the monitor's windows; goes with `event_time`.
         season: which windows are alike: none, hour_of_day, day_of_week or hour_of_week (UTC). A monitor's window is
             then compared with those of its own hour or weekday.
+        slices: features (labels or booleans) by whose values a monitor cuts its traffic: each value's rows, of at most
+            100 values a feature, get a baseline of their own (`Baseline.of_slice`), with windows where the whole has.
 
     Raises:
         ConfigError: no rows, columns of the same name, a column of an unsupported type, or a named column is missing;
-            rows without event time, or fewer than two windows.
+            rows without event time, fewer than two windows, or a slice by a feature without labels.
     """
     table = to_arrow(frame)
     return build_from_parts(
@@ -203,6 +232,7 @@ def build_baseline(  # noqa: PLR0913 - all but two by keyword
         event_time=event_time,
         window=window,
         season=season,
+        slices=slices,
     )
 
 
@@ -219,6 +249,7 @@ def build_from_parts(  # noqa: PLR0913 - all but two by keyword
     event_time: str | None = None,
     window: timedelta | None = None,
     season: Season | str = Season.NONE,
+    slices: Sequence[str] = (),
 ) -> Baseline:
     """The baseline of data that is read twice, part by part, so that it need not fit into memory.
 
@@ -231,7 +262,7 @@ def build_from_parts(  # noqa: PLR0913 - all but two by keyword
     cut = Cut.of(event_time, window, season, columns)
     resolved, fixed = resolve(columns, schema, predictions, types, cut)
     first = reduce(lambda a, b: a + b, (FirstPass.of(part, resolved, cut) for part in parts()), FirstPass())
-    shape = shape_of(first, resolved, fixed, statistics, cut)
+    shape = shape_of(first, resolved, fixed, statistics, cut, slices)
     total = reduce(lambda a, b: a + b, (shape.count(part) for part in parts()), Counted())
     return shape.baseline(total, model, provenance)
 

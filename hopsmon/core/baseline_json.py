@@ -8,11 +8,13 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import orjson
 
+from hopsmon.core.reference_parts import Provenance, ReferenceSlice, ReferenceWindow
 from hopsmon.core.schema import Feature, FeatureType, ModelSchema
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
 from hopsmon.core.statistics.categories import Categories
@@ -31,6 +33,7 @@ ID_LENGTH = 16  # hex digits: 64 bits, enough to tell the baselines of an organi
 _ID_DIGITS = 9  # moments come out the same to rounding only; the tests hold them to 1e-9
 _PERCENTS = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 _MOST_LABELS_SHOWN = 20
+_WHOLE = -1  # in place of a window's start
 _WINDOW = struct.Struct("<qI")  # start, length of the summary
 Forms = Mapping[str, bytes]  # binary forms by the statistics' names
 Windows = Sequence[tuple[int, Summary]]  # start (µs) and summary, in order of time
@@ -65,6 +68,29 @@ def schema_in(stored: Mapping[str, Any]) -> ModelSchema:
     """Inverse of `schema_out`."""
     sides = (stored["features"], stored["predictions"])
     return ModelSchema(*(tuple(Feature(f["name"], FeatureType(f["type"])) for f in side) for side in sides))
+
+
+def provenance_out(provenance: Provenance) -> dict[str, Any]:
+    """A provenance as plain values."""
+    created = provenance.created_at
+    notes = {"notes": provenance.notes} if provenance.notes else {}
+    return {
+        "source": provenance.source,
+        "created_at": None if created is None else created.isoformat(),
+        "hopsmon_version": provenance.hopsmon_version,
+        **notes,
+    }
+
+
+def provenance_in(stored: Mapping[str, Any]) -> Provenance:
+    """Inverse of `provenance_out`."""
+    created = stored["created_at"]
+    return Provenance(
+        stored["source"],
+        None if created is None else datetime.fromisoformat(created),
+        stored["hopsmon_version"],
+        tuple(stored.get("notes", ())),
+    )
 
 
 def feature_out(summary: FeatureSummary) -> dict[str, Any]:
@@ -141,9 +167,36 @@ def windows_in(stored: Mapping[str, Any], whole: Mapping[str, FeatureSummary]) -
     """
     data = base64.b64decode(stored["data"], validate=True)
     if _checked(data) != stored["check"]:
-        raise ConfigError("The baseline's windows were changed after they were written. Build it again.")
+        raise ConfigError("The baseline's windows or slices were changed after they were written. Build it again.")
     edges = {name: found.edges for name, one in whole.items() if (found := one.get(Histogram)) is not None}
     return [(start, _with_shared_edges(one, edges)) for start, one in unpack_windows(zlib.decompress(data))]
+
+
+def slices_out(slices: Mapping[str, ReferenceSlice]) -> dict[str, Any]:
+    """Slices: of each one compressed text, its rows to read, and hashes as `windows_out` has them."""
+    of = {}
+    for name, one in slices.items():
+        data = zlib.compress(pack_windows([(_WHOLE, one.whole), *_pairs(one)]))
+        text = base64.b64encode(data).decode()
+        of[name] = {"rows": one.rows, "windows": len(one.windows), "check": _checked(data), "data": text}
+    return {"digest": digest_of_slices(slices), "of": of}
+
+
+def slices_in(stored: Mapping[str, Any], whole: Mapping[str, FeatureSummary]) -> dict[str, ReferenceSlice]:
+    """Inverse of `slices_out`; the bins' edges are shared with the whole's.
+
+    Raises:
+        ConfigError: a text was changed since it was written.
+    """
+    slices = {}
+    for name, of in stored["of"].items():
+        (_, summary), *windows = windows_in(of, whole)
+        slices[name] = ReferenceSlice(summary, tuple(ReferenceWindow(*window) for window in windows))
+    return slices
+
+
+def _pairs(one: ReferenceSlice) -> list[tuple[int, Summary]]:
+    return [(window.start, window.summary) for window in one.windows]
 
 
 def pack_windows(windows: Windows) -> bytes:
@@ -188,6 +241,18 @@ def digest_of_windows(windows: Windows) -> str:
             statistics = summary.features[name].statistics
             counted = {key: value for key, value in statistics.items() if key != Moments.name}
             _feed(content, [name], FeatureSummary(counted), forms_of(counted))
+    return content.hexdigest()
+
+
+def digest_of_slices(slices: Mapping[str, ReferenceSlice]) -> str:
+    """Hash of what slices hold; the same for any order of slices and features and any cutting of the data."""
+    content = hashlib.sha256()
+    for name in sorted(slices):
+        one = slices[name]
+        content.update(orjson.dumps([name, one.rows, digest_of_windows(_pairs(one))]))
+        for feature in sorted(one.whole.features):
+            summary = one.whole.features[feature]
+            _feed(content, [feature], summary, forms_of(summary.statistics))
     return content.hexdigest()
 
 

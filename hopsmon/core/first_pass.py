@@ -104,10 +104,15 @@ class Labels:
         return Labels(_most_frequent(counts, _LABELS_KEPT), self.more or other.more or len(counts) > _LABELS_KEPT)
 
 
+def most_frequent(counts: Mapping[str, int], most: int) -> tuple[str, ...]:
+    """The most frequent labels, the first the most frequent; of equally frequent ones the first in the alphabet."""
+    return tuple(sorted(counts, key=lambda label: (-counts[label], label))[:most])
+
+
 def _most_frequent(counts: Mapping[str, int], most: int) -> dict[str, int]:
     if len(counts) <= most:
         return dict(counts)
-    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most])
+    return {label: counts[label] for label in most_frequent(counts, most)}
 
 
 ColumnPass: TypeAlias = Numbers | Labels

@@ -260,7 +260,7 @@ class WindowPlan:
                 predictions=len(rows) if recipe.schema.predictions else 0,
                 first_event=int(times[rows].min()),
                 last_event=int(times[rows].max()),
-                features={name: _bounded(one) for side in features for name, one in side.items()},
+                features={name: bounded(one) for side in features for name, one in side.items()},
             )
         return found
 
@@ -275,7 +275,7 @@ def _rows_by_window(starts: IntArray) -> Iterator[tuple[int, np.ndarray[Any, np.
         yield int(starts[rows[0]]), rows
 
 
-def _bounded(summary: FeatureSummary) -> FeatureSummary:
+def bounded(summary: FeatureSummary) -> FeatureSummary:
     """Without the labels that the whole does not track: they are counted as unseen, as they would be in traffic."""
     found = summary.get(Categories)
     if found is None or len(found.pinned) == len(found.counts):

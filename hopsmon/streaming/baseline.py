@@ -35,6 +35,7 @@ def baseline_of_frame(  # noqa: PLR0913 - all but two by keyword
     event_time: str | None = None,
     window: timedelta | None = None,
     season: Season | str = Season.NONE,
+    slices: Sequence[str] = (),
 ) -> Baseline:
     """The baseline of reference data in Spark, however large: no row leaves the executors.
 
@@ -43,7 +44,7 @@ def baseline_of_frame(  # noqa: PLR0913 - all but two by keyword
 
     Raises:
         ConfigError: no rows, columns of the same name or an unsupported type, a prediction that is no column; rows
-            without event time, or fewer than two windows.
+            without event time, fewer than two windows, or a slice by a feature without labels.
     """
     from pyspark.sql.pandas.types import to_arrow_schema
 
@@ -53,7 +54,7 @@ def baseline_of_frame(  # noqa: PLR0913 - all but two by keyword
     schema, fixed = resolve(columns, None, predictions, types, cut)
     passed = _per_partition(frame, lambda table: FirstPass.of(table, schema, cut))
     first = reduce(lambda a, b: a + b, map(FirstPass.from_bytes, passed), FirstPass())
-    shape = shape_of(first, schema, fixed, cut=cut)
+    shape = shape_of(first, schema, fixed, cut=cut, slices=slices)
     counted = _per_partition(frame, shape.count)
     total = reduce(lambda a, b: a + b, map(Counted.from_bytes, counted), Counted())
     if total.whole.instances != first.rows:

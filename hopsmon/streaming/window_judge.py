@@ -40,7 +40,7 @@ class WindowJudge:
             for technique in plan.techniques
             if not isinstance(technique, InstanceTechnique)
         ]
-        self._judges: dict[str, Judge] = {}  # by the feature that makes the slice; "": all traffic
+        self._judges: dict[str, Judge] = {}  # by slice; by its feature where the baseline does not know the slice
         self._states: States | None = None
 
     def judged(self, closed: Sequence[bytes]) -> Iterator[Verdicts]:
@@ -64,23 +64,58 @@ class WindowJudge:
         Sequence techniques take windows for independent: of windows that overlap they see every n-th, whose start is a
         multiple of the size.
         """
-        sliced = closed.slice.partition("=")[0]
-        judge, summary, start = self._judge(sliced), without(closed.summary, sliced), closed.window.start
+        name, start = closed.slice, closed.window.start
+        sliced = name.partition("=")[0]
+        own = self._of_slice(name)
+        judge, summary = own or self._of_whole(sliced), without(closed.summary, sliced)
         begin(self._techniques)
-        if start % self._plan.window.size_micros:
+        apart = start % self._plan.window.size_micros != 0
+        if apart:
             judge = copy(judge)  # what it knows about the baseline is the same
             judge.techniques = [one for one in judge.techniques if not isinstance(one, SequenceTechnique)]
-        findings, after = judge.judge(summary, start, states.before(closed.slice, start))
-        states.put(closed.slice, closed.window, after)
-        return findings
+        findings, after = judge.judge(summary, start, states.before(name, start))
+        states.put(name, closed.window, after)
+        if own is not None:
+            return findings
+        findings = [_with_whole(finding) for finding in findings]
+        return findings if apart else [*findings, *self._not_followed(name, summary)]
 
-    def _judge(self, sliced: str) -> Judge:
-        """In a slice the feature that makes it is left out: it has one value there by construction."""
+    def _of_slice(self, name: str) -> Judge | None:
+        """The judge of all traffic, or of a slice against its own past; None where the baseline has no such slice.
+
+        In a slice the feature that makes it is left out: it has one value there by construction.
+        """
+        if name not in self._judges:
+            plan = self._plan
+            own = plan.baseline.of_slice(name)
+            if own is None:
+                return None
+            if name:
+                own = baseline_without(replace(own, schema=ModelSchema(own.schema.features)), name.partition("=")[0])
+            self._judges[name] = Judge(self._techniques, own, plan.correction, plan.importances)
+        return self._judges[name]
+
+    def _of_whole(self, sliced: str) -> Judge:
+        """The judge of slices that the baseline does not know: against all traffic.
+
+        Slices differ from it by nature. Techniques that look at one window say how much; those that follow a series
+        would alarm for ever, and are left out.
+        """
         if sliced not in self._judges:
             plan = self._plan
+            techniques = [one for one in self._techniques if not isinstance(one, SequenceTechnique)]
             baseline = baseline_without(plan.baseline, sliced)
-            self._judges[sliced] = Judge(self._techniques, baseline, plan.correction, plan.importances)
+            self._judges[sliced] = Judge(techniques, baseline, plan.correction, plan.importances)
         return self._judges[sliced]
+
+    def _not_followed(self, name: str, summary: Summary) -> Iterator[Finding]:
+        """A slice without a baseline of its own: what its sequence techniques say."""
+        command = f"hopsmon baseline --slice {name.partition('=')[0]}"
+        for technique in self._techniques:
+            if isinstance(technique, SequenceTechnique):
+                yield Finding.not_computable(
+                    technique.name, None, Reason.NO_BASELINE, summary.instances, missing=name, build_with=command
+                )
 
     def _loaded(self) -> States:
         if self._states is None:
@@ -94,6 +129,10 @@ class WindowJudge:
     def written(self) -> None:
         """The micro-batch is in the store."""
         self._loaded().commit()
+
+
+def _with_whole(finding: Finding) -> Finding:
+    return replace(finding, details={**finding.details, "compared_with": "all traffic"})
 
 
 def failures(closed: ClosedWindow) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hopsmon.config import ConfigProblems, MonitorConfig, Problem
 from hopsmon.core.baseline import Baseline
+from hopsmon.core.reference_slices import UNSLICEABLE
 from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
 from hopsmon.core.techniques import registry
 from hopsmon.errors import ConfigError
@@ -19,7 +20,6 @@ from hopsmon.wiring.reference import baseline_of
 
 _LOG = logging.getLogger("hopsmon.wiring")
 CHECKPOINTS = "_checkpoints"
-_UNSLICEABLE = (FeatureType.NUMERIC, FeatureType.INTEGER, FeatureType.TIMESTAMP)
 
 
 def monitor_plan(config: MonitorConfig) -> MonitorPlan:
@@ -110,7 +110,7 @@ def _slice_problems(
     slices: Sequence[str], features: Sequence[Feature], predictions: Sequence[Feature]
 ) -> Iterator[Problem]:
     types = {feature.name: feature.type for feature in features}
-    allowed = [name for name, kind in types.items() if kind not in _UNSLICEABLE]
+    allowed = [name for name, kind in types.items() if kind not in UNSLICEABLE]
     for index, name in enumerate(slices):
         if name in allowed:
             continue

@@ -18,7 +18,9 @@ from hopsmon.config import MonitorConfig, format_duration
 from hopsmon.core.baseline import Baseline, Provenance
 from hopsmon.core.baseline_builder import build_from_parts
 from hopsmon.core.event_times import column_and_unit
+from hopsmon.core.frames import infer_schema
 from hopsmon.core.natural import LEAST_WINDOWS
+from hopsmon.core.reference_slices import UNSLICEABLE
 from hopsmon.core.schema import FeatureType, ModelRef
 from hopsmon.core.season import Season
 from hopsmon.errors import ConfigError
@@ -36,7 +38,17 @@ def baseline_of(config: MonitorConfig) -> Baseline:
     Raises:
         ConfigError: the file or the data is not there or cannot be used.
     """
-    return _fitting(read_baseline_of(config), config)
+    baseline = _fitting(read_baseline_of(config), config)
+    known = {name.partition("=")[0] for name in baseline.slices}
+    if missing := [name for name in config.slices if name not in known]:
+        _LOG.warning(
+            "monitor %s: its baseline has no slices of %s. Their windows are compared with all traffic, from which "
+            "slices differ by nature, and sequence techniques leave them out; build it with %s",
+            config.name,
+            ", ".join(missing),
+            " ".join(f"--slice {name}" for name in missing),
+        )
+    return baseline
 
 
 def _fitting(baseline: Baseline, config: MonitorConfig) -> Baseline:
@@ -71,8 +83,8 @@ def read_baseline_of(config: MonitorConfig) -> Baseline:
     if config.baseline.data is not None:
         data = config.baseline.data
         named = [name for spec in config.predictions or () for name in spec]
-        columns = open_data(Path(data.path)).schema.names
-        predictions = data.predictions or tuple(name for name in named if name in columns)
+        columns = open_data(Path(data.path)).schema
+        predictions = data.predictions or tuple(name for name in named if name in columns.names)
         model = ModelRef(config.model.name, config.model.version)
         window = config.window.size if data.event_time is not None else None
         return baseline_of_data(
@@ -84,8 +96,21 @@ def read_baseline_of(config: MonitorConfig) -> Baseline:
             event_time=data.event_time,
             window=window,
             season=data.season,
+            slices=_sliceable(config, columns, predictions),
         )
     return _read(Path(str(config.baseline.file)))
+
+
+def _sliceable(config: MonitorConfig, columns: pa.Schema, predictions: Sequence[str]) -> list[str]:
+    """The monitor's slices that the data can have; what is wrong with others is told with the rest of the file."""
+    data = config.baseline.data
+    types = data.types if data is not None else {}
+    labels = {name for name in config.slices if name in columns.names and name not in predictions}
+    schema = infer_schema(
+        pa.schema([columns.field(name) for name in labels]), (), {n: types[n] for n in labels & types.keys()}
+    )
+    kinds = {feature.name: feature.type for feature in schema.features}
+    return [name for name in config.slices if kinds.get(name, FeatureType.NUMERIC) not in UNSLICEABLE]
 
 
 def _read(path: Path) -> Baseline:
@@ -101,7 +126,7 @@ def _read(path: Path) -> Baseline:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def baseline_of_data(  # noqa: PLR0913 - the last three by keyword
+def baseline_of_data(  # noqa: PLR0913 - the last four by keyword
     path: Path,
     model: ModelRef,
     predictions: Sequence[str] = (),
@@ -111,6 +136,7 @@ def baseline_of_data(  # noqa: PLR0913 - the last three by keyword
     event_time: str | None = None,
     window: timedelta | None = None,
     season: Season = Season.NONE,
+    slices: Sequence[str] = (),
 ) -> Baseline:
     """The baseline of reference data in parquet, CSV or Delta; the arguments are those of `build_baseline`.
 
@@ -133,6 +159,7 @@ def baseline_of_data(  # noqa: PLR0913 - the last three by keyword
             event_time=event_time,
             window=window,
             season=season,
+            slices=slices,
         )
     except (pa.ArrowInvalid, OSError) as error:
         raise ConfigError(f"Cannot read the reference data '{path}': {error}") from error

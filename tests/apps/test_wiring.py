@@ -174,7 +174,14 @@ def test_windows_of_another_size_are_left_out_and_that_is_said(
     monitor_file: Path, timed: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = wiring.baseline_of_data(
-        timed, ModelRef("flight_delay"), ["score"], None, ["label"], event_time="at", window=timedelta(hours=1)
+        timed,
+        ModelRef("flight_delay"),
+        ["score"],
+        None,
+        ["label"],
+        event_time="at",
+        window=timedelta(hours=1),
+        slices=["origin"],
     )
     (monitor_file.parent / "b.json").write_text(made.to_json(), "utf-8")
     file = {"file": str(monitor_file.parent / "b.json")}

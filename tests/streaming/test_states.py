@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from hopsmon.adapters.local.store import LocalStore
 from hopsmon.core.baseline import Baseline
+from hopsmon.core.baseline_builder import build_baseline
 from hopsmon.core.finding import Finding, Reason
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques import registry
@@ -29,7 +30,8 @@ from hopsmon.streaming.states import States, settings_of
 from hopsmon.streaming.tables import TABLES
 from tests.core.techniques.cases import baseline_of
 from tests.support.engine import Frame
-from tests.support.monitors import MemoryStore, monitor, query
+from tests.support.monitors import MODEL, MemoryStore, monitor, query
+from tests.support.traffic import reference
 
 MINUTE = 60_000_000
 SPEC = WindowSpec(timedelta(minutes=1))
@@ -99,7 +101,8 @@ def test_a_series_goes_on_from_batch_to_batch_and_from_run_to_run(tmp_path: Path
 
 
 def test_windows_of_one_batch_are_judged_in_order_of_time_each_slice_for_itself() -> None:
-    log = Log(MemoryStore(), plan_of(slices=("city",)))
+    sliced = build_baseline(reference(200), MODEL, predictions=["score"], slices=["city"])
+    log = Log(MemoryStore(), plan_of(slices=("city",), baseline=sliced))
     log.batch(0, closed(1, 2), closed(0, 10, "city=Bern"), closed(2, 4), closed(1, 20, "city=Bern"), closed(0, 1))
     assert log.trails() == {0: [1], 1: [1, 2], 2: [1, 2, 4]}
     assert log.trails("city=Bern") == {0: [10], 1: [10, 20]}

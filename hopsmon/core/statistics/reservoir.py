@@ -12,6 +12,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hopsmon.core.batch import Batch, CategoryColumn, Column, FloatArray, NumericColumn
 from hopsmon.core.schema import Feature, FeatureType
@@ -100,6 +101,13 @@ class Reservoir(EqualByBytes, ModelStatistic):
         picked = _smallest(priorities, capacity_of(self.rows.num_columns))
         rows = pa.concat_tables([self.rows, other.rows]).take(pa.array(picked))
         return Reservoir(rows, priorities[picked], count)
+
+    def of_label(self, feature: str, label: str, count: int) -> Reservoir:
+        """The sampled rows with one label: a uniform sample of the `count` rows that have it."""
+        if feature not in self.rows.column_names:
+            return Reservoir(count=count)
+        found = pc.fill_null(pc.equal(self.rows[feature], label_key(label)), False)
+        return Reservoir(self.rows.filter(found), self.priorities[found.to_numpy()], count)
 
     def to_bytes(self) -> bytes:
         """Version, count, then an Arrow IPC stream: the priorities, and the features in their order."""
