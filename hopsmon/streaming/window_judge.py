@@ -12,13 +12,15 @@ from uuid import uuid4
 from hopsmon.core.baseline import Baseline, ReferenceWindow
 from hopsmon.core.finding import Finding, Reason
 from hopsmon.core.schema import ModelSchema
-from hopsmon.core.statistics.base import Statistic
+from hopsmon.core.statistics.base import FeatureSummary, Statistic
+from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.reservoir import Reservoir
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques.protocols import InstanceTechnique, SequenceTechnique
 from hopsmon.core.verdicts import Judge
 from hopsmon.streaming import across_slices
 from hopsmon.streaming.fold import ClosedWindow, time_of
+from hopsmon.streaming.judge import identity
 from hopsmon.streaming.patience import begin, patient
 from hopsmon.streaming.plan import MonitorPlan
 from hopsmon.streaming.ports import ResultStore
@@ -68,6 +70,8 @@ class WindowJudge:
         sliced = name.partition("=")[0]
         own = self._of_slice(name)
         judge, summary = own or self._of_whole(sliced), without(closed.summary, sliced)
+        if own is not None and name:
+            summary = seen_by(own.baseline, summary)
         begin(self._techniques)
         apart = start % self._plan.window.size_micros != 0
         if apart:
@@ -119,7 +123,10 @@ class WindowJudge:
 
     def _loaded(self) -> States:
         if self._states is None:
-            self._states = States(self._plan, self._store.read(STATES.name, self._plan.name).to_pylist())
+            stored = self._store.read(STATES.name, self._plan.name).to_pylist()
+            mine = identity(self._plan, "")
+            version = ("model_name", "model_version")  # another version's windows are another series
+            self._states = States(self._plan, [row for row in stored if all(row[key] == mine[key] for key in version)])
         return self._states
 
     def state_rows(self) -> list[dict[str, Any]]:
@@ -147,6 +154,22 @@ def without(summary: Summary, feature: str) -> Summary:
         return summary
     features = {name: of for name, of in summary.features.items() if name != feature}
     return replace(summary, features=features, model=_joint_without(summary.model, feature))
+
+
+def seen_by(baseline: Baseline, summary: Summary) -> Summary:
+    """A slice's window as its own baseline sees it: labels that only other slices have are unseen here.
+
+    Exact, as the labels that the whole knows, and so all that the slice knows, are always counted.
+    """
+    features = dict(summary.features)
+    for name, feature in summary.features.items():
+        known, found = baseline.features.get(name, FeatureSummary()).get(Categories), feature.get(Categories)
+        if known is not None and found is not None:
+            pinned = found.counts.keys() & known.counts.keys()
+            unseen = found.total - sum(found.counts[label] for label in pinned)
+            own = Categories(found.counts, found.untracked, unseen, frozenset(pinned))
+            features[name] = FeatureSummary({**feature.statistics, Categories.name: own})
+    return replace(summary, features=features)
 
 
 def baseline_without(baseline: Baseline, feature: str) -> Baseline:

@@ -86,7 +86,9 @@ def test_a_slice_s_natural_variation_is_that_of_its_own_windows() -> None:
 
 
 @pytest.mark.parametrize("slices", [(), ("other",)])
-def test_without_a_baseline_of_slices_windows_are_held_against_all_traffic_and_it_is_said(slices: tuple[str]) -> None:
+def test_without_a_baseline_of_slices_windows_are_held_against_all_traffic_and_it_is_said(
+    slices: tuple[str, ...],
+) -> None:
     data = frame(3, 2)
     settings: dict[str, Any] = {"slices": ["city"] if slices else []}
     baseline = built(**settings)
@@ -112,3 +114,29 @@ def test_sliding_windows_ask_sequence_techniques_only_where_they_see_the_window(
     starts = {row["window_start"].second for row in rows if row["technique"] == "e_detector"}
     assert starts == {0}
     assert {row["window_start"].second for row in rows if row["technique"] == "psi"} == {0, 30}
+
+
+def test_a_label_that_only_other_slices_had_is_unseen_in_this_one() -> None:
+    def of(cities: dict[str, float], minutes: int, seed: int) -> pd.DataFrame:
+        data = frame(minutes, seed, cities)
+        return data.assign(shop=np.where(data["city"] == "Bern", "market", "mall"))
+
+    data = of(AGES, 60, 1)
+    timed: dict[str, Any] = {"event_time": "at", "window": timedelta(minutes=1), "slices": ["city"]}
+    baseline = build_baseline(to_arrow(data[["age", "city", "shop", "at"]]), MODEL, **timed)
+    spec = WindowSpec(timedelta(minutes=1), lateness=timedelta(seconds=10))
+    techniques = tuple(registry.build(name) for name in ("unseen_categories", "e_detector"))
+    own = monitor(
+        baseline=baseline, schema=baseline.schema, window=spec, slices=("city",), techniques=techniques, min_instances=1
+    )
+    later = of(AGES, 5, 2)
+    moved = (later["city"] == "Bern") & (np.arange(len(later)) % 2 == 0)
+    later.loc[moved, "shop"] = "mall"  # well known in Zug, and never seen in Bern
+    engine = SmallEngine(own)
+    times = (later["at"] - later["at"].iloc[0]).dt.total_seconds().tolist()
+    engine.run([requests(later[["age", "city", "shop"]].to_numpy().tolist(), times)])
+    engine.end()
+    rows = [row for row in engine.rows("drift") if row["feature"] == "shop"]
+    assert drifting(rows, "city=Bern", "unseen_categories") == 5
+    assert drifting(rows, "city=Bern", "e_detector") >= 3
+    assert drifting(rows, "city=Zug", "unseen_categories") == drifting(rows, "", "unseen_categories") == 0
