@@ -42,6 +42,7 @@ class Baseline:
         windows: how the reference data's own windows look, in order of time; empty where the data has no event time.
         window_micros: their length; None without windows.
         season: which of these windows are alike; `at` then compares like with like.
+        among: how many slices it is one of; the more there are, the more it takes to single one out. 1: all traffic.
         slices: how segments of the reference data look, by name, as "origin=JFK"; empty unless asked for.
     """
 
@@ -55,6 +56,7 @@ class Baseline:
     window_micros: int | None = None
     season: Season = Season.NONE
     slices: Mapping[str, ReferenceSlice] = field(default_factory=dict)
+    among: int = 1
 
     def of_slice(self, name: str) -> Baseline | None:
         """What the windows of a slice ("origin=JFK") are compared with; None where the reference has no such slice.
@@ -71,8 +73,8 @@ class Baseline:
             return None
         sample = self.joint.get(Reservoir.name)
         joint = {Reservoir.name: sample.of_label(feature, label, found.rows)} if isinstance(sample, Reservoir) else {}
-        features, windows = found.whole.features, found.windows
-        return replace(self, features=features, rows=found.rows, joint=joint, windows=windows, slices={})
+        own = replace(self, features=found.whole.features, windows=found.windows, rows=found.rows, joint=joint)
+        return replace(own, slices={}, among=len(self.slices))
 
     def at(self, start: int | None) -> Baseline:
         """What a window that starts at this time (µs) is compared with.

@@ -19,7 +19,6 @@ from typing_extensions import Self
 
 from hopsmon.core.batch import BoolArray, FloatArray
 from hopsmon.core.schema import Word
-from hopsmon.errors import ConfigError
 
 
 class Correction(Word):
@@ -137,16 +136,10 @@ class OnlineFdr(ABC):
         return head + np.array(self.ages, "<u8").tobytes()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Inverse of `to_bytes`.
-
-        Raises:
-            ConfigError: written by a newer hopsmon.
-        """
-        if not data or data[0] != 1:
-            raise ConfigError(
-                f"Stored state of {cls.name} has version {data[:1].hex() or 'none'}; this hopsmon reads 01."
-            )
+    def from_bytes(cls, data: bytes | None) -> Self:
+        """Inverse of `to_bytes`; without a state, or with one that this code cannot read, it starts afresh."""
+        if data is None or len(data) < _HEAD.size or data[0] != 1:
+            return cls()
         _, kept, tested, found = _HEAD.unpack_from(data)
         return cls(tested, found, tuple(np.frombuffer(data, "<u8", kept, _HEAD.size).tolist()))
 

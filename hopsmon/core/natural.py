@@ -47,12 +47,15 @@ class NaturalVariation:
         thresholds: by feature.
         windows: how many reference windows they rest on.
         rows: how many rows the scores behind it rest on, in the middle; by feature. In smaller windows chance alone
-            gives larger scores, in proportion to 1 / √rows or less, and the threshold grows by as much.
+            gives larger scores: distances in proportion to 1 / √rows, and the threshold grows by as much. (Squared ones
+            grow faster; there the p-value holds it.)
+        critical: the score that the technique calls critical; None where it has none.
     """
 
     thresholds: Mapping[str | None, float]
     windows: int
     rows: Mapping[str | None, float] = field(default_factory=dict)
+    critical: float | None = None
 
     @classmethod
     def of(
@@ -69,7 +72,9 @@ class NaturalVariation:
                     scores.setdefault(finding.feature, []).append((finding.score, finding.n))
         known = {name: np.array(of, np.float64) for name, of in scores.items() if len(of) >= LEAST_WINDOWS}
         thresholds = {name: threshold_of(of[:, 0], rule) for name, of in known.items()}
-        return cls(thresholds, len(picked), {name: float(np.median(of[:, 1])) for name, of in known.items()})
+        rows = {name: float(np.median(of[:, 1])) for name, of in known.items()}
+        windows = max((len(of) for of in known.values()), default=0)
+        return cls(thresholds, windows, rows, getattr(technique, "critical", None))
 
     def _threshold(self, finding: Finding) -> float | None:
         """The threshold for a window of as many rows as the finding rests on."""
@@ -92,6 +97,8 @@ class NaturalVariation:
         raised = replace(finding, threshold=natural, details={**finding.details, **band})
         if finding.is_drift and finding.score < natural:
             return replace(raised, is_drift=False, severity=Severity.NONE, reason=Reason.OK)
+        if finding.is_drift and self.critical is not None and natural > self.critical and finding.score < 2 * natural:
+            return replace(raised, severity=Severity.WARNING)  # as where somebody raises the threshold by hand
         return raised
 
 

@@ -70,7 +70,7 @@ class Judge:
         if alpha is None:
             return list(found)
         key = f"{technique.name}#{self.correction}"
-        findings, memory = corrected_online(found, kind.from_bytes(states[key]) if key in states else kind(), alpha)
+        findings, memory = corrected_online(found, kind.from_bytes(states.get(key)), alpha)
         after[key] = memory.to_bytes()
         return findings
 

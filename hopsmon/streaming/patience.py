@@ -26,6 +26,10 @@ from hopsmon.core.techniques.protocols import (
 
 T = TypeVar("T")
 
+# Before the first window a technique judges hundreds of the reference's. Each may take its time; all together so many
+# times as long.
+_WINDOWS = 10
+
 # Who took too long, in this process: Spark's Python workers outlive the tasks that they run.
 _SUSPENDED: set[tuple[str, str]] = set()
 
@@ -46,7 +50,8 @@ class _Patient:
         self.needs = technique.needs
         self.__module__ = type(technique).__module__  # whose it is, for the guard
         self._technique = technique
-        self._seconds = self._left = seconds
+        self._seconds = seconds
+        self._left = _WINDOWS * seconds
         self._key = (run, technique.name)
 
     def __getattr__(self, name: str) -> Any:
@@ -55,8 +60,8 @@ class _Patient:
         return getattr(self._technique, name)
 
     def begin(self) -> None:
-        """From now on it has all its time again."""
-        self._left = self._seconds
+        """A new window: it has all its time again."""
+        self._left = _WINDOWS * self._seconds
 
     def call(self, work: Callable[[], T]) -> T:
         """What the work gives or raises.
@@ -77,7 +82,7 @@ class _Patient:
         began = time.monotonic()
         thread = threading.Thread(target=run, name=f"hopsmon-{self.name}", daemon=True)
         thread.start()
-        thread.join(max(self._left, 0.0))
+        thread.join(max(min(self._seconds, self._left), 0.0))
         self._left -= time.monotonic() - began
         if not outcome:
             _SUSPENDED.add(self._key)

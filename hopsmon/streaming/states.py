@@ -119,8 +119,13 @@ def settings_of(technique: Technique, spec: WindowSpec) -> str:
     kind: Any = type(technique)
     parameters = {field.name: getattr(technique, field.name) for field in fields(kind)} if is_dataclass(kind) else {}
     content = [kind.__module__, kind.__qualname__, parameters, spec.size_micros]
-    text = orjson.dumps(content, default=repr, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    text = orjson.dumps(content, default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return sha256(text).hexdigest()[:_HASH_DIGITS]
+
+
+def _plain(value: object) -> object:
+    """What JSON has no form for; a set has no order of its own, and no other in the next process."""
+    return sorted(map(repr, value)) if isinstance(value, (set, frozenset)) else repr(value)
 
 
 def _micros(value: Any) -> int:

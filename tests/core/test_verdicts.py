@@ -113,3 +113,11 @@ def test_thresholds_from_scores() -> None:
     assert threshold_of(scores) == pytest.approx(100 + 4 * scores.std(ddof=1))
     assert threshold_of(scores, ThresholdRule.MEAN_3SD) == pytest.approx(50.5 + 3 * scores.std(ddof=1))
     assert threshold_of(scores, ThresholdRule.QUANTILE) == 100.0
+
+
+def test_a_natural_threshold_above_what_is_critical_moves_that_too() -> None:
+    natural = NaturalVariation({"x0": 0.5}, 100, {"x0": 400.0}, critical=0.25)
+    found = Finding("psi", "x0", 0.6, 0.1, 400, Reason.DRIFT, True, Severity.CRITICAL, 1e-9)
+    little, much = natural.applied([found, replace(found, score=1.1)])
+    assert (little.threshold, little.is_drift, little.severity) == (0.5, True, Severity.WARNING)
+    assert (much.is_drift, much.severity) == (True, Severity.CRITICAL)

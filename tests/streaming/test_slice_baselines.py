@@ -140,3 +140,18 @@ def test_a_label_that_only_other_slices_had_is_unseen_in_this_one() -> None:
     assert drifting(rows, "city=Bern", "unseen_categories") == 5
     assert drifting(rows, "city=Bern", "e_detector") >= 3
     assert drifting(rows, "city=Zug", "unseen_categories") == drifting(rows, "", "unseen_categories") == 0
+
+
+def test_of_a_hundred_slices_one_alone_is_found() -> None:
+    ages = {f"c{number:03}": 20.0 + number / 4 for number in range(100)}
+    reference = frame(600, 1, ages)
+    baseline = build_baseline(to_arrow(reference.drop(columns="at")), MODEL, slices=["city"])
+    own = baseline.of_slice("city=c042")
+    assert own is not None
+    assert own.among == 100
+    moved = frame(120, 2, {**ages, "c042": 80.0})
+    rows = seen(plan(baseline), moved.assign(at=reference["at"].iloc[: len(moved)].to_numpy()))
+    alarmed = {
+        row["slice"] for row in rows if row["technique"] == "e_detector" and not row["feature"] and row["is_drift"]
+    }
+    assert alarmed - {""} == {"city=c042"}

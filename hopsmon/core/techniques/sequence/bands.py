@@ -11,6 +11,7 @@ from scipy import special
 
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.batch import FloatArray
+from hopsmon.core.season import spread
 from hopsmon.core.techniques.sequence.questions import Questions
 
 SOURCES = ("fixed", "sampling_error", "natural_variation")  # what a band may come from
@@ -92,7 +93,7 @@ def natural_variation(
     belongs into the band: the e-process knows the luck. So each deviation is shrunk by the part of its variance that
     n rows explain. All zeros without enough windows.
     """
-    picked = baseline.windows[:: max(1, -(-len(baseline.windows) // MOST_WINDOWS))]
+    picked = [baseline.windows[number] for number in spread(len(baseline.windows), MOST_WINDOWS)]
     if len(picked) < _FEWEST_WINDOWS:
         return np.zeros_like(share), np.zeros_like(share), 0
     hits, rows = np.zeros((2, len(picked), *share.shape))

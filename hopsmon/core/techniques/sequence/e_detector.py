@@ -22,8 +22,8 @@ from hopsmon.core.techniques.sequence.bands import SOURCES
 from hopsmon.core.techniques.sequence.evidence import advanced, levelled
 from hopsmon.core.techniques.sequence.plan import Plan, missing_reason, plan_of
 
-# Evidence is kept up to this multiple of what an alarm needs. More would let a long drift ring on after its end, less
-# would let the alarm flicker while a weak drift lasts.
+# Evidence is kept up to this multiple of what an alarm needs (for one slice of K: of c·K, see across_slices). More
+# would let a long drift ring on after its end, less would let the alarm flicker while a weak drift lasts.
 _HOLD = 30.0
 _LEAST_SCALE = 0.1  # shares of 1 % and of none are measured on one scale
 _SHOWN = 6  # digits
@@ -81,28 +81,31 @@ class EDetector:
         before = plan.from_bytes(state)
         log_factors = plan.bets.log_factors(hits, rows, plan.bands.worth)
         asked = (rows > 0)[..., None] & plan.bets.live
-        evidence = np.where(asked, self._advanced(plan, before, log_factors), np.expm1(before))
-        evidence, by_feature = self._held(plan, evidence)
+        most = _HOLD * self.run_length * baseline.among
+        evidence = np.where(asked, _advanced(plan, before, log_factors, most), np.expm1(before))
+        evidence, by_feature = _held(plan, evidence, most)
         verdict = _Verdict(self, plan, hits, rows, by_feature, missing)
         return [*verdict.findings(), *_unknown(window, baseline, plan)], plan.to_bytes(np.log1p(evidence))
 
-    def _advanced(self, plan: Plan, before: FloatArray, log_factors: FloatArray) -> FloatArray:
-        """Each question's M; none is larger than it takes to hold the alarm alone."""
-        alone = _HOLD * self.run_length * max(int(plan.asked.sum()), 1)
-        return advanced(before, log_factors, alone / np.maximum(plan.weight, 1e-9))
 
-    def _held(self, plan: Plan, evidence: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The evidence of questions and features, the largest cut so that the model's is at most `_HOLD` times c.
+def _advanced(plan: Plan, before: FloatArray, log_factors: FloatArray, most: float) -> FloatArray:
+    """Each question's M; none is larger than it takes to hold the alarm alone."""
+    alone = most * max(int(plan.asked.sum()), 1)
+    return advanced(before, log_factors, alone / np.maximum(plan.weight, 1e-9))
 
-        Cutting makes M smaller only, so the average run length stays what it is.
-        """
-        flat_shape = len(plan.questions), plan.share.shape[1] * evidence.shape[-1]
-        weight = plan.weight.reshape(flat_shape)
-        flat = np.where(weight > 0, evidence.reshape(flat_shape), 0.0)
-        by_feature = (flat * weight).sum(axis=1)
-        even = np.where(plan.asked, 1 / max(int(plan.asked.sum()), 1), 0.0)
-        by_feature = levelled(by_feature[None], even[None], np.array([_HOLD * self.run_length]))[0]
-        return levelled(flat, weight, by_feature).reshape(evidence.shape), by_feature
+
+def _held(plan: Plan, evidence: FloatArray, most: float) -> tuple[FloatArray, FloatArray]:
+    """The evidence of questions and features, the largest cut so that the model's is at most `most`.
+
+    Cutting makes M smaller only, so the average run length stays what it is.
+    """
+    flat_shape = len(plan.questions), plan.share.shape[1] * evidence.shape[-1]
+    weight = plan.weight.reshape(flat_shape)
+    flat = np.where(weight > 0, evidence.reshape(flat_shape), 0.0)
+    by_feature = (flat * weight).sum(axis=1)
+    even = np.where(plan.asked, 1 / max(int(plan.asked.sum()), 1), 0.0)
+    by_feature = levelled(by_feature[None], even[None], np.array([most]))[0]
+    return levelled(flat, weight, by_feature).reshape(evidence.shape), by_feature
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,24 +17,11 @@ from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques.sequence.bands import Bands
 from hopsmon.core.techniques.sequence.evidence import Bets
 from hopsmon.core.techniques.sequence.questions import UNSEEN, Questions
+from hopsmon.core.techniques.sequence.remembered import Remembered
 
 _HEAD = struct.Struct("<BI")
 _VERSION = 1
 _SIDES = 2  # above, below
-_PLANS = 200  # a week of hours of seasonal baselines, and a bit
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SameBaseline:
-    """A baseline as a key, by identity: equal baselines may differ in their windows."""
-
-    baseline: Baseline
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SameBaseline) and other.baseline is self.baseline
-
-    def __hash__(self) -> int:
-        return id(self.baseline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +93,13 @@ def _restore(asked: Questions, signature: int | list[str], stored: FloatArray, i
 
 def plan_of(baseline: Baseline, size: float, least: float) -> Plan:
     """The plan for a baseline, remembered; `size` and `least` as in `Bands.of`."""
-    return _planned(SameBaseline(baseline), size, least)
+    return _PLANS.get(baseline, (size, least), lambda: _planned(baseline, size, least))
 
 
-@lru_cache(maxsize=_PLANS)
-def _planned(key: SameBaseline, size: float, least: float) -> Plan:
-    baseline = key.baseline
+_PLANS: Remembered[Plan] = Remembered()
+
+
+def _planned(baseline: Baseline, size: float, least: float) -> Plan:
     found = (
         Questions.of(feature.name, feature.type, baseline.feature(feature.name) or FeatureSummary())
         for feature in baseline.schema.all

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from math import exp, pi, sqrt
 
 import numpy as np
@@ -18,7 +17,7 @@ from hopsmon.core.statistics.counts import Counts
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.techniques.pairs import ALL_TYPES, LABELS, NUMBERS
-from hopsmon.core.techniques.sequence.plan import SameBaseline
+from hopsmon.core.techniques.sequence.remembered import Remembered
 from hopsmon.errors import ConfigError
 
 LEAST_WINDOWS = 24  # reference windows that a mean and a standard deviation may rest on
@@ -93,7 +92,7 @@ class Series:
         From the baseline's own windows where it has at least 24 of them. Else from its rows: what the luck of n rows
         (and of the baseline's) makes of the number, if rows are independent (for std and quantiles: and normal).
         """
-        found = _of_windows(SameBaseline(baseline), self, name)
+        found = _USUAL.get(baseline, (self.text, name), lambda: _of_windows(baseline, self, name))
         if found is not None:
             return found
         summary = baseline.feature(name)
@@ -116,9 +115,11 @@ class Series:
         return sqrt(share * (1 - share)) / (exp(-(float(special.ndtri(share)) ** 2) / 2) / sqrt(2 * pi))
 
 
-@lru_cache(maxsize=20_000)
-def _of_windows(key: SameBaseline, series: Series, name: str) -> tuple[float, float] | None:
-    summaries = (window.summary.features.get(name) for window in key.baseline.windows)
+_USUAL: Remembered[tuple[float, float] | None] = Remembered()
+
+
+def _of_windows(baseline: Baseline, series: Series, name: str) -> tuple[float, float] | None:
+    summaries = (window.summary.features.get(name) for window in baseline.windows)
     values = [series.value_of(summary)[0] for summary in summaries if summary is not None]
     known = np.array([value for value in values if value is not None])
     return (float(known.mean()), float(known.std(ddof=1))) if len(known) >= LEAST_WINDOWS else None
