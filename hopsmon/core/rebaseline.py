@@ -66,7 +66,7 @@ class Accepted:
         Bins are cut anew, at the quantiles of all windows together; their counts are estimated from the windows'
         sketches, so each bin's edge is off by at most the sketch's rank error (1.33 % of a window's rows, with 99 %
         probability), which partly cancels over windows. Labels are exact up to the 1,000 beside the known ones that a
-        window tracks. There is no sample of rows: techniques fitted to one say so.
+        window tracks. There is no sample of rows, and no slice: techniques that need them say so.
 
         Raises:
             ConfigError: too few windows or rows.
@@ -79,7 +79,8 @@ class Accepted:
         rows = sum(max(window.summary.instances, window.summary.predictions) for window in whole)
         most = max(LEAST_WINDOWS, min(MOST_WINDOWS, MOST_CELLS // max(len(schema.all), 1)))
         windows = tuple(recut[number] for number in spread(len(recut), most))
-        notes = (*provenance.notes, *self._notes(whole, total, features))
+        without = ["no slices, as windows keep their statistics for all traffic only"] if old.slices else []
+        notes = (*provenance.notes, *self._notes(whole, total, features), *without)
         return Baseline(
             schema,
             features,

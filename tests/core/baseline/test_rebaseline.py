@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from hopsmon.core.baseline import Baseline, Provenance, ReferenceWindow
+from hopsmon.core.baseline import Baseline, Provenance, ReferenceSlice, ReferenceWindow
 from hopsmon.core.baseline_builder import build_baseline
 from hopsmon.core.frames import batches_of
 from hopsmon.core.rebaseline import Accepted, binned, kept_form, window_of
@@ -26,6 +26,7 @@ from hopsmon.core.statistics.histogram import Histogram, quantile_edges
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.statistics.quantiles import Quantiles
 from hopsmon.core.statistics.recipe import Recipe
+from hopsmon.core.statistics.summary import Summary
 from hopsmon.errors import ConfigError
 
 MODEL = ModelRef("m", 1)
@@ -214,3 +215,11 @@ def test_the_schema_is_the_monitors(old: Baseline, tables: list[pa.Table]) -> No
     made = Accepted(windows, HOUR).baseline(old, fewer, MADE)
     assert list(made.features) == ["x"]
     assert set(made.windows[0].summary.features) == {"x"}
+
+
+def test_slices_are_gone_and_that_is_noted(old: Baseline, tables: list[pa.Table]) -> None:
+    sliced = replace(old, slices={"plan=basic": ReferenceSlice(Summary(instances=10))})
+    made = accepted(sliced, tables)
+    assert made.slices == {}
+    assert any(note.startswith("no slices") for note in made.provenance.notes)
+    assert not any(note.startswith("no slices") for note in accepted(old, tables).provenance.notes)
