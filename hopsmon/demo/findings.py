@@ -14,9 +14,11 @@ from hopsmon.core.baseline import Baseline
 from hopsmon.core.statistics.base import FeatureSummary
 from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.moments import Moments
-from hopsmon.demo.yardstick import ALL_TRAFFIC, Yardstick
 
+ALL_TRAFFIC = ""  # the slice that is no slice
+LASTING = "e_detector"  # follows a series of windows; all others look at one window alone
 YEAR = 2013  # the last day's window is of 2014: the last evening of the year in New York
+SOME = 0.01
 YES = "true"  # the label of a boolean that is
 DAYS_TO_CONFIRM = 7  # in a row; weather comes in spells of some days
 
@@ -28,19 +30,19 @@ class Moved:
     Attributes:
         reference: mean in the baseline; share of "true" for a boolean; None for labels.
         months: the same, by month.
-        drift_share: part of the days on which a technique says drift.
-        training_share: the same for the days of the training.
-        unusual_share: part of the days on which it does by a score that is unusual for a day of the training.
-        since: first of the first DAYS_TO_CONFIRM such days in a row; None: there are none.
+        lasting_share: part of the days on which the e-detector names it: it has changed for some time.
+        single_share: part of the days on which a technique that sees this day alone says drift.
+        since: first of the first DAYS_TO_CONFIRM days in a row with either; None: there are none.
+        techniques: those that say drift on at least SOME of the days, the most frequent first.
     """
 
     feature: str
     reference: float | None
     months: Mapping[int, float]
-    drift_share: float
-    training_share: float
-    unusual_share: float
+    lasting_share: float
+    single_share: float
     since: pd.Timestamp | None
+    techniques: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -53,33 +55,27 @@ class NewLabel:
     first: pd.Timestamp  # first day with it
 
 
-def moved_features(
-    baseline: Baseline, yardstick: Yardstick, statistics: pd.DataFrame, drift: pd.DataFrame
-) -> list[Moved]:
-    """Every feature and prediction, the one with the most unusual days first."""
-    whole = drift[drift["slice"] == ALL_TRAFFIC]
-    days = drifting_days(whole.assign(unusual=yardstick.unusual(whole)))
+def moved_features(baseline: Baseline, statistics: pd.DataFrame, drift: pd.DataFrame) -> list[Moved]:
+    """Every feature and prediction, the one with the most days of drift first."""
+    judged = drift[(drift["slice"] == ALL_TRAFFIC) & drift["score"].notna()]
     moved = []
     for name, rows in statistics[statistics["slice"] == ALL_TRAFFIC].groupby("feature"):
-        kind, verdicts = str(rows["feature_type"].iloc[0]), days.loc[name]
-        moved.append(
-            Moved(
-                str(name),
-                reference_mean(baseline.feature(str(name)), kind),
-                monthly_means(rows, kind),
-                float(verdicts["is_drift"].mean()),
-                yardstick.drift_share.get((ALL_TRAFFIC, str(name)), 0.0),
-                float(verdicts["unusual"].mean()),
-                confirmed_since(verdicts["unusual"]),
-            )
-        )
-    return sorted(moved, key=lambda feature: (-feature.unusual_share, feature.feature))
+        kind = str(rows["feature_type"].iloc[0])
+        mean = reference_mean(baseline.feature(str(name)), kind)
+        verdicts = verdicts_of(judged[judged["feature"] == name])
+        moved.append(Moved(str(name), mean, monthly_means(rows, kind), *verdicts))
+    return sorted(moved, key=lambda feature: (-max(feature.lasting_share, feature.single_share), feature.feature))
 
 
-def drifting_days(drift: pd.DataFrame) -> pd.DataFrame:
-    """By feature and day, in order of time: whether any technique says drift (is_drift), and unusually so (unusual)."""
-    judged = drift[drift["score"].notna()]
-    return judged.groupby(["feature", "window_start"])[["is_drift", "unusual"]].any()
+def verdicts_of(drift: pd.DataFrame) -> tuple[float, float, pd.Timestamp | None, tuple[str, ...]]:
+    """One feature's rows of the drift table: lasting_share, single_share, since and techniques, as in Moved."""
+    if drift.empty:
+        return 0.0, 0.0, None, ()
+    days = drift.groupby(["window_start", "technique"])["is_drift"].any().unstack(fill_value=False)
+    shares = days.mean().sort_values(ascending=False, kind="stable")
+    techniques = tuple(str(name) for name, share in shares.items() if share >= SOME)
+    single = days.drop(columns=LASTING, errors="ignore").any(axis=1)
+    return float(shares.get(LASTING, 0.0)), float(single.mean()), confirmed_since(days.any(axis=1)), techniques
 
 
 def confirmed_since(days: pd.Series) -> pd.Timestamp | None:
@@ -131,14 +127,16 @@ def drivers(outliers: pa.Table) -> dict[str, Counter[str]]:
     return counted
 
 
-def drift_by_slice(yardstick: Yardstick, drift: pd.DataFrame, sliced: str) -> dict[str, dict[str, float]]:
-    """By slice, each feature's share of unusual days, largest first; without the feature that tells slices apart."""
-    rows = drift[(drift["slice"] != ALL_TRAFFIC) & (drift["feature"] != sliced)]
-    shares: dict[str, dict[str, float]] = {}
-    for name, part in rows.assign(unusual=yardstick.unusual(rows)).groupby("slice"):
-        of_feature = drifting_days(part)["unusual"].groupby("feature").mean().sort_values(ascending=False)
-        shares[str(name)] = {str(feature): float(value) for feature, value in of_feature.items()}
-    return shares
+def drift_by_slice(drift: pd.DataFrame) -> dict[str, dict[str, tuple[float, pd.Timestamp]]]:
+    """By slice, the features that drift for DAYS_TO_CONFIRM days in a row: share of days and since, largest first."""
+    rows = drift[(drift["slice"] != ALL_TRAFFIC) & (drift["feature"] != "") & drift["score"].notna()]
+    found: dict[str, dict[str, tuple[float, pd.Timestamp]]] = {}
+    for (name, feature), part in rows.groupby(["slice", "feature"]):
+        of_slice = found.setdefault(str(name), {})
+        lasting, single, since, _ = verdicts_of(part)
+        if since is not None:
+            of_slice[str(feature)] = max(lasting, single), since
+    return {name: dict(sorted(of.items(), key=lambda item: -item[1][0])) for name, of in found.items()}
 
 
 def _values(rows: pd.DataFrame, kind: str) -> tuple[pd.Series, pd.Series]:

@@ -17,14 +17,15 @@ from rich.text import Text
 
 from hopsmon.core.baseline import Baseline
 from hopsmon.demo import findings
-from hopsmon.demo.findings import DAYS_TO_CONFIRM, Moved, NewLabel
+from hopsmon.demo.data import WEATHER
+from hopsmon.demo.findings import ALL_TRAFFIC, DAYS_TO_CONFIRM, LASTING, Moved, NewLabel
 from hopsmon.demo.model import LAST_TRAINING_MONTH, Scored
 from hopsmon.demo.watch import BASELINE, CONFIG, EVENTS, STORE, TRAINING, Watched
-from hopsmon.demo.yardstick import ALL_TRAFFIC, USUAL, Yardstick
 
 MONTHS = {month: pd.Timestamp(2013, month, 1).strftime("%b") for month in range(LAST_TRAINING_MONTH + 1, 13)}
-WIDE = 110  # columns that the table of all months takes
+WIDE = 105  # columns that the table of all months takes
 SHARES = ("p_late", "late_predicted", "freezing")  # means that are shares
+SEASONAL = frozenset({*WEATHER, "freezing"})
 MOST_DRIVERS = 3
 
 
@@ -36,7 +37,6 @@ class Told:
     scored: Scored
     watched: Watched
     baseline: Baseline
-    yardstick: Yardstick
     kafka: bool
 
 
@@ -44,21 +44,21 @@ def tell(told: Told, console: Console) -> None:
     """Read the results back from the store, as any user would, and print them."""
     monitor = told.watched.monitor
     statistics, drift, windows = monitor.statistics(), monitor.drift(), monitor.windows()
-    moved = findings.moved_features(told.baseline, told.yardstick, statistics, drift)
+    moved = findings.moved_features(told.baseline, statistics, drift)
     drivers = findings.drivers(monitor.store.read("outliers", monitor.name))
     with _room_in(console):
         for part in (
             _title("In short"),
-            _in_short(told.scored, moved, drivers),
+            _in_short(told.scored, moved, drivers, windows),
             _title("What the monitor found: means by month, against January to March"),
             _moved_table(moved, MONTHS if console.width >= WIDE else {month: MONTHS[month] for month in (4, 7, 10)}),
             _how_to_read(),
             _title("What became of the predictions"),
             _predictions_table(told.scored, moved),
-            _title("Where: unusual days by airport"),
-            _slices_table(findings.drift_by_slice(told.yardstick, drift, "origin"), windows),
+            _title("Where: each airport against its own January to March, weather left out"),
+            _slices_table(findings.drift_by_slice(drift), windows),
             _title("Single flights"),
-            _flights(told.watched.sent.instances, drivers, findings.new_labels(told.baseline, statistics)),
+            _flights(windows, drivers, findings.new_labels(told.baseline, statistics)),
             _title("Every message is accounted for"),
             _accounting(told, windows, monitor.rejects()),
             _title("What to try next"),
@@ -95,7 +95,7 @@ def _table(*columns: str) -> Table:
 
 
 def _moved_table(moved: list[Moved], months: Mapping[int, str]) -> Table:
-    table = _table("feature", "Jan–Mar", *months.values(), "drift", "training", "unusual", "since")
+    table = _table("feature", "Jan–Mar", *months.values(), "lasting", "single", "since")
     for feature in moved:
         changed = feature.since is not None
         show = _percent if feature.feature in SHARES else _number
@@ -103,9 +103,8 @@ def _moved_table(moved: list[Moved], months: Mapping[int, str]) -> Table:
             feature.feature,
             "" if feature.reference is None else show(feature.reference),
             *(show(feature.months[month]) if month in feature.months else "" for month in months),
-            _percent(feature.drift_share),
-            _percent(feature.training_share),
-            _percent(feature.unusual_share),
+            _percent(feature.lasting_share),
+            _percent(feature.single_share),
             _day(feature.since) if feature.since is not None else "",
             style="" if changed else "dim",
         )
@@ -115,31 +114,43 @@ def _moved_table(moved: list[Moved], months: Mapping[int, str]) -> Table:
 def _how_to_read() -> Padding:
     return _indented(
         [
-            "drift: days on which at least one technique says drift. training: the same for the training's own days:",
-            "no day's weather is like a whole quarter's, so weather drifts daily, in any season. What is new is in",
-            f"unusual: days that drift with a score above those of {USUAL:.0%} of the training's days.",
+            f"lasting: days on which the {LASTING} names the feature; it follows the days one after another.",
+            "single: days that another technique finds odd by themselves, beyond any of the training's own days.",
             f"since: the first of {DAYS_TO_CONFIRM} such days in a row. Yes/no features show their share of yes.",
         ]
     )
 
 
-def _in_short(scored: Scored, moved: list[Moved], drivers: Mapping[str, Counter[str]]) -> Padding:
-    changed = [f"{feature.feature} (since {_day(feature.since)})" for feature in moved if feature.since is not None]
+def _in_short(
+    scored: Scored, moved: list[Moved], drivers: Mapping[str, Counter[str]], windows: pd.DataFrame
+) -> Padding:
+    changed = [feature for feature in moved if feature.since is not None]
+    seasonal = [_changed(feature) for feature in changed if feature.feature in SEASONAL]
+    others = [_changed(feature) for feature in changed if feature.feature not in SEASONAL]
     called, really = _by_feature(moved)["late_predicted"].months, _really_late(scored)
     worst = max(called, key=lambda month: abs(called[month] - really[month]))
-    flagged = max(drivers.items(), key=lambda item: item[1].total(), default=None)
-    lines = [f"Changed for weeks on end: {', '.join(changed) or 'nothing'}."]
-    if flagged:
-        technique, counter = flagged
-        name, count = counter.most_common(1)[0]
-        lines.append(
-            f"{count:,} flights were asked for with a {name} outside what the training has seen ({technique})."
-        )
+    lines = [
+        f"Weather that changed for weeks on end: {'; '.join(seasonal) or 'none'}.",
+        f"What else did: {'; '.join(others) or 'nothing'}.",
+    ]
+    if drivers:
+        name, _ = sum(drivers.values(), Counter[str]()).most_common(1)[0]
+        lines.append(f"Single flights were flagged {_flagged(windows):,} times, mostly for {name}.")
     lines.append(
         f"The predictions do not follow what happened: in {MONTHS[worst]} the model called {_percent(called[worst])} "
         f"of the flights late, and {_percent(really[worst])} were."
     )
     return _indented(lines)
+
+
+def _changed(feature: Moved) -> str:
+    since = "" if feature.since is None else f" since {_day(feature.since)}"
+    return f"{feature.feature}{since} ({', '.join(feature.techniques)})"
+
+
+def _flagged(windows: pd.DataFrame) -> int:
+    """All flagged pairs of instance and technique; the outliers table may hold fewer rows."""
+    return int(windows.loc[windows["slice"] == ALL_TRAFFIC, "outliers"].sum())
 
 
 def _predictions_table(scored: Scored, moved: list[Moved]) -> Group:
@@ -164,24 +175,33 @@ def _really_late(scored: Scored) -> dict[int, float]:
     return {int(month): float(share) for month, share in by_month.items()}
 
 
-def _slices_table(shares: Mapping[str, Mapping[str, float]], windows: pd.DataFrame) -> Table:
-    table = _table("slice", "instances", "features with the most unusual days")
+def _slices_table(found: Mapping[str, Mapping[str, tuple[float, pd.Timestamp]]], windows: pd.DataFrame) -> Table:
+    table = _table("slice", "instances", "features that changed for weeks: share of days, and since when")
     table.columns[-1].justify = "left"
+    table.columns[-1].no_wrap = False
     instances = windows.groupby("slice")["instances"].sum()
-    for name, of_feature in sorted(shares.items(), key=lambda item: -sum(item[1].values())):
-        worst = [f"{feature} {_percent(value)}" for feature, value in list(of_feature.items())[:5]]
-        table.add_row(name, f"{instances[name]:,}", ", ".join(worst))
+    for name, of_feature in found.items():
+        shown = [
+            f"{feature} {_percent(share)} ({_day(since)})"
+            for feature, (share, since) in of_feature.items()
+            if feature not in SEASONAL
+        ]
+        table.add_row(name, f"{instances[name]:,}", ", ".join(shown) or "none")
     return table
 
 
-def _flights(instances: int, drivers: Mapping[str, Counter[str]], new: list[NewLabel]) -> Padding:
-    lines = []
+def _flights(windows: pd.DataFrame, drivers: Mapping[str, Counter[str]], new: list[NewLabel]) -> Padding:
+    whole = windows[windows["slice"] == ALL_TRAFFIC]
+    kept = sum(features.total() for features in drivers.values())
+    lines = [
+        f"{_flagged(windows):,} times a technique flagged one of {whole['instances'].sum():,} flights. The store keeps "
+        f"{kept:,} of them, at most 1,000 a day (limits.max_outliers); {int(whole['outliers_left_out'].sum()):,} are "
+        "counted only. Of those kept",
+    ]
     for technique, features in sorted(drivers.items()):
         count = features.total()
         main = ", ".join(f"{name} {part / count:.0%}" for name, part in features.most_common(MOST_DRIVERS))
-        lines.append(
-            f"{technique} flags {count:,} of {instances:,} flights ({count / instances:.1%}); driven by {main}"
-        )
+        lines.append(f"- {technique} flagged {count:,}; driven by {main}")
     for name in dict.fromkeys(label.feature for label in new):
         labels = [f"{label.label} {label.count} (from {_day(label.first)})" for label in new if label.feature == name]
         lines.append(f"{len(labels)} values of {name} that the training has not seen: {', '.join(labels)}")

@@ -7,6 +7,7 @@ import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MODEL = ModelRef(MODEL_NAME, 1)
 TOPIC = "flight-delay-inference"
+WINDOW = timedelta(days=1)
+SLICED = "origin"
 PARTITIONS = 2  # requests and responses of one id share one
 TRAINING, BASELINE, EVENTS, CONFIG, STORE, BROKER = (
     "training.parquet",
@@ -43,7 +46,7 @@ log:
   {log}
 baseline: {{file: {baseline}}}
 window: {{size: 1d, lateness: 1h}}
-slices: [origin]
+slices: [{sliced}]
 store: {{path: {store}}}
 """
 
@@ -80,9 +83,14 @@ def clear(folder: Path) -> None:
 
 
 def write_baseline(scored: Scored, folder: Path) -> None:
-    """The training frame, and the baseline made of it, as `hopsmon baseline training.parquet` would."""
+    """The training frame, and the baseline made of it.
+
+    As `hopsmon baseline training.parquet --event-time departs --window 1d --slice origin` would, with the predictions.
+    """
     scored.training.to_parquet(folder / TRAINING, index=False)
-    baseline = wiring.baseline_of_data(folder / TRAINING, MODEL, PREDICTIONS, exclude=("departs",))
+    baseline = wiring.baseline_of_data(
+        folder / TRAINING, MODEL, PREDICTIONS, event_time="departs", window=WINDOW, slices=[SLICED]
+    )
     (folder / BASELINE).write_text(baseline.to_json(), "utf-8")
 
 
@@ -117,7 +125,7 @@ def send_to_kafka(scored: Scored, months: range, broker: LocalBroker, tell: Tell
 
 def watch(folder: Path, log: str, sent: Sent, progress: Callable[[Progress], None]) -> Watched:
     """Write the monitor's configuration, and run it to the end of the log."""
-    text = YAML.format(header=HEADER, model=MODEL_NAME, log=log, baseline=BASELINE, store=STORE)
+    text = YAML.format(header=HEADER, model=MODEL_NAME, log=log, baseline=BASELINE, store=STORE, sliced=SLICED)
     (folder / CONFIG).write_text(text, "utf-8")
     monitor = connect(folder / STORE).create_monitor(folder / CONFIG)
     return Watched(monitor, monitor.run(once=True, progress=progress), sent)

@@ -16,9 +16,7 @@ from rich.console import Console
 import hopsmon.demo
 from hopsmon.core.baseline_builder import build_baseline
 from hopsmon.core.schema import ModelRef
-from hopsmon.core.techniques.drift.psi import PopulationStabilityIndex
 from hopsmon.demo import findings
-from hopsmon.demo.yardstick import Yardstick
 from hopsmon.errors import ConfigError
 
 FIRST = datetime(2013, 4, 28, tzinfo=timezone.utc)
@@ -67,42 +65,52 @@ def test_an_outlier_counts_for_the_feature_with_the_largest_share() -> None:
     assert findings.drivers(outliers) == {"range": {"dewp": 1, "temp": 1}, "z_score": {"no feature alone": 1}}
 
 
-@pytest.fixture(scope="module")
-def training() -> pd.DataFrame:
-    """Ten whole days and an evening; `level` differs from day to day, `steady` does not."""
-    random = np.random.default_rng(7)
-    days = np.repeat(np.arange(10), 200)
-    departs = pd.to_datetime("2013-03-01", utc=True) + pd.to_timedelta(days, unit="D") + pd.to_timedelta(12, unit="h")
-    frame = pd.DataFrame({"level": random.normal(days, 0.1), "steady": random.normal(0, 1, 2000), "departs": departs})
-    evening = frame.tail(3).assign(departs=pd.Timestamp("2013-03-11", tz="UTC"), steady=1e9)
-    return pd.concat([frame.assign(origin=np.where(np.arange(2000) % 2, "JFK", "EWR")), evening.assign(origin="JFK")])
-
-
-@pytest.fixture(scope="module")
-def yardstick(training: pd.DataFrame) -> Yardstick:
-    baseline = build_baseline(training.drop(columns="departs"), ModelRef("m", 1))
-    return Yardstick.of(training, baseline, [PopulationStabilityIndex()], "origin")
-
-
-def test_the_yardstick_knows_what_drifts_on_the_training_s_own_days(yardstick: Yardstick) -> None:
-    assert yardstick.drift_share["", "level"] == 1.0
-    assert yardstick.drift_share["", "steady"] == 0.0
-    assert {name for name, _ in yardstick.drift_share} == {"", "origin=EWR", "origin=JFK"}
-
-
-def test_only_a_drift_beyond_the_training_s_own_is_unusual(yardstick: Yardstick) -> None:
-    usual = yardstick.usual["", "level", "psi"]
-    rows = pd.DataFrame(
+def _drift(days: int, slice_name: str = "", feature: str = "temp", **by_technique: set[int]) -> pd.DataFrame:
+    """A feature's verdicts: by technique, the days on which it says drift."""
+    return pd.DataFrame(
         [
-            ("", "level", "psi", usual - 0.1, True),
-            ("", "level", "psi", usual + 0.1, True),
-            ("", "level", "psi", usual + 0.1, False),
-            ("", "steady", "psi", 0.3, True),
-            ("", "steady", "psi", None, False),
+            (slice_name, feature, FIRST + timedelta(days=day), technique, 1.0, day in drifting)
+            for technique, drifting in by_technique.items()
+            for day in range(days)
         ],
-        columns=["slice", "feature", "technique", "score", "is_drift"],
+        columns=["slice", "feature", "window_start", "technique", "score", "is_drift"],
     )
-    assert yardstick.unusual(rows).tolist() == [False, True, False, True, False]
+
+
+def test_lasting_and_single_days_are_told_apart_and_since_counts_both() -> None:
+    drift = _drift(20, e_detector=set(range(10, 15)), psi={2, 8, 9, 15, 16}, ks={2}, chi2=set())
+    lasting, single, since, techniques = findings.verdicts_of(drift)
+    assert (lasting, single) == (5 / 20, 5 / 20)
+    assert since == pd.Timestamp(FIRST + timedelta(days=8))  # days 8 to 16, by either
+    assert set(techniques[:2]) == {"e_detector", "psi"}
+    assert techniques[2:] == ("ks",)
+    assert findings.verdicts_of(drift.iloc[:0]) == (0.0, 0.0, None, ())
+
+
+def test_a_technique_that_could_not_judge_a_day_found_nothing_on_it() -> None:
+    drift = pd.concat([_drift(10, e_detector=set(range(10))), _drift(5, psi={0})])
+    assert findings.verdicts_of(drift)[:2] == (1.0, 0.1)
+
+
+def test_a_slice_shows_the_features_that_changed_for_a_week() -> None:
+    jfk = "origin=JFK"
+    drift = pd.concat(
+        [
+            _drift(20, e_detector=set(range(20))),  # all traffic
+            _drift(20, jfk, "seats", e_detector=set(range(10, 20))),
+            _drift(20, jfk, "dest", psi=set(range(5, 20))),
+            _drift(20, jfk, "temp", psi={1, 3, 5}),
+            _drift(20, jfk, "", e_detector=set(range(20))),  # the model as a whole
+            _drift(20, "origin=LGA", psi=set()),
+        ]
+    )
+    found = findings.drift_by_slice(drift)
+    assert list(found) == [jfk, "origin=LGA"]
+    assert list(found[jfk].items()) == [
+        ("dest", (0.75, pd.Timestamp(FIRST + timedelta(days=5)))),
+        ("seats", (0.5, pd.Timestamp(FIRST + timedelta(days=10)))),
+    ]
+    assert found["origin=LGA"] == {}
 
 
 def test_a_missing_extra_is_told_before_the_work_begins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

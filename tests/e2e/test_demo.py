@@ -108,9 +108,29 @@ def test_temperature_left_the_training_s_range_and_the_monitor_says_so(
     warmer = truth[truth["replayed"]].groupby("day")["temp"].min() > training.max()
     psi = drift[(drift["feature"] == "temp") & (drift["technique"] == "psi")].set_index("window_start")
     assert warmer.sum() > 60  # whole days above anything in training: the 2020 prototype saw nothing in them
-    assert psi.loc[warmer[warmer].index, "is_drift"].all()
-    assert (psi.loc[warmer[warmer].index, "severity"] == "critical").all()
+    followed = drift[(drift["feature"] == "temp") & (drift["technique"] == "e_detector")].set_index("window_start")
+    for verdicts in (psi, followed):
+        assert verdicts.loc[warmer[warmer].index, "is_drift"].all()
+    assert (followed.loc[warmer[warmer].index, "severity"] == "critical").all()
     assert psi.loc[warmer[warmer].index, "score"].min() > psi.loc[:"2013-04-05", "score"].min()
+    assert followed["is_drift"].idxmax() < pd.Timestamp("2013-04-15", tz="UTC")
+    assert followed.loc["2013-05-05":"2013-11-05", "is_drift"].all()
+    assert not followed.loc["2013-12-20":"2013-12-31", "is_drift"].all()  # as cold as in the training again
+
+
+def test_each_airport_is_held_against_its_own_winter(played: Played, truth: pd.DataFrame) -> None:
+    """Newark's flights got longer, LaGuardia's hardly moved, though both differ from the whole."""
+    winter = truth[(truth["month"] <= 3) & truth["arr_delay"].notna()]
+    named = {}
+    for airport in ("EWR", "LGA"):
+        own = winter.loc[winter["origin"] == airport, "distance"]
+        later = truth.loc[(truth["origin"] == airport) & truth["month"].between(6, 10), "distance"]
+        verdicts = played.watched.monitor.drift(slice=f"origin={airport}", feature="distance", technique="e_detector")
+        named[airport] = verdicts["is_drift"].mean()
+        assert abs(own.mean() - winter["distance"].mean()) > 40
+        assert (abs(later.mean() - own.mean()) > 100) == (airport == "EWR")
+    assert named["EWR"] > 0.5
+    assert named["LGA"] < 0.05
 
 
 def _psi_by_hand(reference: pd.Series, window: pd.Series) -> float:
@@ -134,8 +154,9 @@ def test_planned_flight_times_changed_with_the_timetable(truth: pd.DataFrame, dr
     long_west = per_route.loc[(slice(None), ["LAX", "SFO"], slice(None)), :].dropna()
     assert (long_west["s"] < long_west["w"]).all()
     share = drift.groupby(["feature", "technique"])["is_drift"].mean()
-    assert share["block_minutes", "chi2"] > 0.7
-    assert max(share["carrier", "psi"], share["origin", "psi"]) < 0.01  # but for the last evening of the year
+    assert share["block_minutes", "e_detector"] > 0.7
+    for name in ("carrier", "origin"):
+        assert share[name].max() < 0.01  # but for the last evening of the year
     july = truth[truth["day"] == pd.Timestamp("2013-07-17", tz="UTC")]
     for name in ("carrier", "origin"):
         reference = truth.loc[winter & truth["arr_delay"].notna(), name]
@@ -156,7 +177,14 @@ def test_new_destinations_are_found_with_their_counts(
             found[label] = found.get(label, 0) + shape["counts"][label]
     assert found == expected.to_dict()
     outliers = played.watched.monitor.outliers(technique="unseen_category")
-    assert len(outliers) == len(new)
+    kept = played.watched.monitor.windows(slice="").set_index("window_start")["outliers_left_out"] == 0
+    days = kept[kept].index.difference([REPEATED_ON])
+    assert len(days) > 50
+    per_day = outliers["event_time"].dt.floor("D").value_counts()
+    expected_a_day = new["day"].value_counts()
+    for day in days:
+        assert per_day.get(day, 0) == expected_a_day.get(day, 0)
+    assert len(outliers) <= len(new)
     assert "ACK 265 (from 16 May)" in re.sub(r"\s+", " ", played.text)
 
 
@@ -164,9 +192,19 @@ def test_flights_warmer_than_the_training_are_outliers(played: Played, truth: pd
     training = truth.loc[(truth["month"] <= 3) & truth["arr_delay"].notna(), "temp"]
     span = training.max() - training.min()
     hot = (truth["replayed"] & (truth["temp"] > training.max() + 0.2 * span)).sum()  # beyond any sensible margin
-    outliers = played.watched.monitor.outliers(technique="range")
+    assert hot > 50_000
+    outliers = played.watched.monitor.outliers()
     temps = pd.Series([json.loads(values)["temp"] for values in outliers["values"]])
-    assert (temps > training.max() + 0.2 * span).sum() == hot > 50_000
+    of_range = (outliers["technique"] == "range").to_numpy()
+    windows = played.watched.monitor.windows(slice="")
+    flagged, left_out = windows["outliers"].sum(), windows["outliers_left_out"].sum()
+    assert flagged - left_out == len(outliers)  # all are counted, a day keeps a thousand rows
+    assert outliers["event_time"].dt.floor("D").value_counts().max() == 1_000
+    hot_kept = (of_range & (temps > training.max() + 0.2 * span)).sum()
+    assert hot - left_out <= hot_kept <= hot <= flagged
+    said = re.sub(r"\s+", " ", played.text)
+    assert f"{flagged:,.0f} times a technique flagged one of" in said
+    assert f"keeps {len(outliers):,} of them, at most 1,000 a day (limits.max_outliers); {left_out:,.0f} are" in said
 
 
 def test_delay_rates_in_the_report_are_those_of_the_data(played: Played, truth: pd.DataFrame) -> None:
@@ -189,14 +227,19 @@ def test_predictions_are_watched_and_follow_the_requests(
 
 
 def test_the_report_says_what_changed_and_what_did_not(played: Played) -> None:
-    rows = {line.split()[0]: line for line in played.text.splitlines() if line.strip()}
+    table = played.text.partition("What the monitor found")[2].partition("What became of")[0]
+    rows = {line.split()[0]: line for line in table.splitlines() if line.strip()}
     for feature, reference, july in (("temp", "37.9", "81.6"), ("dewp", "22.8", "66.7")):
         assert rows[feature].split()[1] == reference
         assert july in rows[feature].split()
         assert re.search(r"\d+ (Apr|May)$", rows[feature].rstrip())
-    for feature in ("carrier", "origin", "distance", "humid", "wind_speed"):
-        assert rows[feature].rstrip().endswith("%")  # no day since which it drifts
-    assert "Changed for weeks on end: " in played.text
+    assert re.search(r"\d+ Apr$", rows["block_minutes"].rstrip())
+    for feature in ("carrier", "origin", "dep_hour", "seats", "wind_speed", "p_late"):
+        assert re.search(r" [0-5]% +[0-5]%$", rows[feature].rstrip())  # hardly a day, and no day since which it drifts
+    said = re.sub(r"\s+", " ", played.text)
+    assert re.search(r"Weather that changed for weeks on end: temp since \d+ Apr \(e_detector, psi", said)
+    assert re.search(r"What else did: block_minutes since \d+ Apr \(e_detector", said)
+    assert "100%" not in said.partition("What the monitor found")[2].partition("Single flights")[0]
 
 
 def test_the_user_can_go_on_with_the_files_the_demo_wrote(played: Played) -> None:
