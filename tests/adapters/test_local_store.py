@@ -521,3 +521,13 @@ def test_only_the_columns_and_times_that_are_asked_for_are_read(store):
     assert found.to_pylist() == [{"window_start": START + day * DAY} for day in (1, 2)]  # those that end in that time
     assert store.read(STATISTICS.name, "other", ["window_start"]).num_rows == 0
     assert store.read(WINDOWS.name, "m", ["late"]).column_names == ["late"]
+
+
+def test_replaced_states_leave_no_files_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("hopsmon.adapters.local.store.STATES_RETENTION_HOURS", 0)
+    store = LocalStore(tmp_path / "store", compact_every=10)
+    for batch in range(35):
+        put_states(store, [state(1, batch % 2, b"%d" % batch)], batch)
+    assert len(list((tmp_path / "store" / "hopsmon_states").rglob("*.parquet"))) < 25
+    assert sorted(states(store)) == sorted(states(LocalStore(tmp_path / "store")))
+    assert len(states(store)) == 2

@@ -25,6 +25,7 @@ _APPENDS, _REPLACES = 0, 1  # what a monitor's rows of one writer do, as the ver
 _LOG = logging.getLogger(__name__)
 
 APPENDED = ("hopsmon_outliers", "hopsmon_rejects")  # many rows, and new ones by nature; all others are merged by key
+STATES_RETENTION_HOURS = 2
 TARGET_FILE = 16 << 20  # bytes; compaction rewrites the files below it, within a write: bounds how long that one waits
 _CONFLICT_TRIES = 10
 
@@ -158,13 +159,15 @@ class LocalStore:
             write_deltalake(delta, rows, mode="append", commit_properties=commit)
         else:
             merging.merge(delta, spec, rows, CommitProperties(app_transactions=transactions))
-        self._keep_small(delta)
+        self._keep_small(delta, spec)
 
-    def _keep_small(self, delta: DeltaTable) -> None:
+    def _keep_small(self, delta: DeltaTable, spec: TableSpec) -> None:
         if delta.version() % self.compact_every:
             return
         try:
             delta.optimize.compact(target_size=TARGET_FILE)
+            if spec is STATES:  # each micro-batch replaces them, and nobody asks what they were: files would pile up
+                delta.vacuum(STATES_RETENTION_HOURS, dry_run=False, enforce_retention_duration=False)
         except CommitFailedError as error:
             _LOG.info("%s: compaction gave way to another writer: %s", delta.table_uri, error)
 
@@ -176,8 +179,12 @@ class LocalStore:
             return None
         kept_log, kept = self._kept.get(spec.name, (None, None))
         if kept is not None and kept_log == log:  # else somebody has removed the folder meanwhile
-            kept.update_incremental()
-            return kept
+            try:
+                kept.update_incremental()
+            except DeltaError:  # another folder that got the same inode
+                _LOG.info("%s was made anew by somebody else", kept.table_uri)
+            else:
+                return kept
         found = self._open(spec)
         if found is not None:
             self._kept[spec.name] = (log, found)
