@@ -86,3 +86,21 @@ def test_a_partition_is_read_in_lots_of_bounded_size() -> None:
     batches = [pa.record_batch({"x": pa.array(range(size), pa.int64())}) for size in (3, 0, 4, 1, 2)]
     assert [len(lot) for lot in in_lots(batches, 5)] == [7, 3]
     assert list(in_lots([])) == []
+
+
+def test_slices_of_spark_and_memory_agree(spark: SparkSession, data: pd.DataFrame) -> None:
+    at = pd.Series(pd.date_range("2026-03-02", periods=len(data), freq="10min", tz="UTC"))
+    timed = data.drop(columns="since").assign(at=at)
+    settings: dict[str, Any] = {"event_time": "at", "window": timedelta(days=1), "slices": ["city", "member"]}
+    frame = spark.createDataFrame(pa.Table.from_pandas(timed, preserve_index=False)).repartition(3)
+    ours = baseline_of_frame(frame, MODEL, predictions=["score"], **settings)
+    theirs = build_baseline(timed, MODEL, predictions=["score"], **settings)
+    assert list(ours.slices) == list(theirs.slices)
+    assert {"city=Bern", "member=true"} < set(ours.slices)
+    for name, other in theirs.slices.items():
+        mine = ours.slices[name]
+        assert mine.rows == other.rows
+        assert [window.start for window in mine.windows] == [window.start for window in other.windows]
+        for one, same in zip(mine.windows, other.windows, strict=True):
+            assert one.summary.instances == same.summary.instances
+            assert one.summary.features["city"].get(Categories) == same.summary.features["city"].get(Categories)
