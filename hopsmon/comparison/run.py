@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from math import isfinite
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def compare(  # noqa: PLR0913 - all but two by keyword
     (False, ['x'])
     """
     spec, phase, chosen = _window(window, event_time), _season(season), _correction(correction, convention)
-    given = Reference.of(reference, {"types": types, "predictions": tuple(predictions)}, event_time, spec, phase)
+    given = Reference.of(reference, {"types": types, "predictions": _names(predictions)}, event_time, spec, phase)
     baseline = given.baseline(given.statistics)
     weights = _weights(importances, baseline)
     now = current_of(table_of(current, "current"), baseline.schema, event_time)
@@ -147,14 +148,22 @@ def _correction(correction: Correction | str | None, convention: str | None) -> 
         raise UnknownNameError("correction", str(correction), [known.value for known in Correction]) from None
 
 
-def _weights(importances: Mapping[str, float] | None, baseline: Baseline) -> dict[str, float]:
-    """The importances, checked: names of features, and numbers from 0 up."""
+def _names(columns: str | Sequence[str]) -> tuple[str, ...]:
+    return (columns,) if isinstance(columns, str) else tuple(columns)
+
+
+def _weights(importances: Any, baseline: Baseline) -> dict[str, float]:
+    """The importances (a mapping, or a pandas Series), checked: names of features, and numbers from 0 up."""
     names = [feature.name for feature in baseline.schema.all]
     weights = {}
-    for name, value in (importances or {}).items():
+    try:
+        given = {} if importances is None else dict(importances)
+    except (TypeError, ValueError):
+        raise ConfigError(f"importances must be {{feature: number}}, got {importances!r}.") from None
+    for name, value in given.items():
         if name not in names:
-            raise UnknownNameError("feature in importances", name, names)
-        if not isfinite(value) or value < 0:
+            raise UnknownNameError("feature in importances", str(name), names)
+        if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value) or value < 0:
             raise ConfigError(f"importances[{name!r}] must be a number from 0 up, got {value!r}.")
         weights[name] = float(value)
     return weights

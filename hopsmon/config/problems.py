@@ -85,7 +85,17 @@ def path_text(path: Path) -> str:
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """What pydantic found, in hopsmon's words."""
-    return [problem for detail in error.errors(include_url=False) for problem in _problems(detail, model)]
+    details = error.errors(include_url=False)
+    told = [detail for detail in details if not _follows(detail, details)]
+    return [problem for detail in told for problem in _problems(detail, model)]
+
+
+def _follows(detail: ErrorDetails, others: Sequence[ErrorDetails]) -> bool:
+    """A list is too short where all its items are wrong: that is no problem of its own."""
+    path = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > len(path) and other["loc"][: len(path)] == path for other in others
+    )
 
 
 def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
@@ -111,7 +121,11 @@ def _message(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
         return f"Expected a list, e.g. [a, b]; got {_shown(detail, path)}."
     if kind == "literal_error":
         return not_allowed(_shown(detail, path), re.findall("'([^']*)'", detail["ctx"]["expected"]))
-    return f"{detail['msg'].removeprefix('Input ').capitalize()}; got {_shown(detail, path)}."
+    short = kind == "too_short"  # pydantic speaks of tuples
+    text = (
+        f"Needs at least {detail['ctx']['min_length']}" if short else detail["msg"].removeprefix("Input ").capitalize()
+    )
+    return f"{text}; got {_shown(detail, path)}."
 
 
 def unknown_key(key: str, known: typing.Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.batch import Batch, FloatArray, IntArray
+from hopsmon.core.techniques.guard import FAILURES
 from hopsmon.core.techniques.protocols import InstanceScores, InstanceTechnique
 from hopsmon.testing.cases import PARTS, ROWS, Cases, broken, columns, constant, nulls
 from hopsmon.testing.problems import Problem, frozen
@@ -100,7 +101,7 @@ def _places(batch: Batch) -> tuple[IntArray, IntArray, IntArray]:
 def _survives(technique: InstanceTechnique, where: str, batch: Batch, baseline: Baseline) -> Iterator[Problem]:
     try:
         scores = technique.check(batch, baseline)
-    except Exception as error:  # noqa: BLE001 - somebody's technique may raise anything
+    except FAILURES as error:  # somebody's technique may raise anything
         yield f"{where}: {type(error).__name__}: {error}", "give NaN where there is nothing to score"
         return
     yield from _unsound(scores, len(batch), where)

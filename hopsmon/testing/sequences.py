@@ -8,6 +8,7 @@ from typing import Any
 
 from hopsmon.core.finding import Finding
 from hopsmon.core.statistics.summary import Summary
+from hopsmon.core.techniques.guard import FAILURES
 from hopsmon.core.techniques.protocols import SequenceTechnique, State
 from hopsmon.testing.cases import SERIES, Cases, columns
 from hopsmon.testing.problems import Problem, difference, drifted, frozen, unsound
@@ -83,7 +84,7 @@ def _odd_windows(technique: SequenceTechnique, cases: Cases) -> Iterator[Problem
         before = series(cases)[:2]
         try:
             steps = followed(technique, [*before, window(), before[0]], cases)
-        except Exception as error:  # noqa: BLE001 - somebody's technique may raise anything
+        except FAILURES as error:  # somebody's technique may raise anything
             yield f"{where}: {type(error).__name__}: {error}", "Finding.not_computable, and the state as it was"
             continue
         for findings, _ in steps:
@@ -96,7 +97,7 @@ def _odd_references(technique: SequenceTechnique, cases: Cases) -> Iterator[Prob
         window = cases.window(columns(_ROWS, 1), cases.recipe_on(baseline))
         try:
             findings, _ = technique.advance(None, window, baseline)
-        except Exception as error:  # noqa: BLE001 - somebody's technique may raise anything
+        except FAILURES as error:  # somebody's technique may raise anything
             yield f"{where}: {type(error).__name__}: {error}", "Finding.not_computable with a Reason that says why"
             continue
         yield from unsound(technique.name, findings, where)

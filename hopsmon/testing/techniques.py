@@ -10,6 +10,7 @@ from inspect import getdoc
 from typing import Any, TypeAlias
 
 from hopsmon.core.statistics.base import Statistic
+from hopsmon.core.techniques.guard import FAILURES
 from hopsmon.core.techniques.protocols import InstanceTechnique, SequenceTechnique, Technique, WindowTechnique
 from hopsmon.errors import ConfigError
 from hopsmon.testing.cases import Cases
@@ -115,7 +116,7 @@ def report_on(technique: type[Technique] | Technique) -> Report:
 def _run(check: Check, technique: Any, cases: Cases) -> Iterator[Problem]:
     try:
         yield from check(technique, cases)
-    except Exception as error:  # noqa: BLE001 - somebody's technique may raise anything
+    except FAILURES as error:  # somebody's technique may raise anything
         yield (
             f"it raised {type(error).__name__}: {error}",
             "return a finding with a Reason where something cannot be computed",
@@ -134,7 +135,7 @@ def _made(technique: Any) -> tuple[Any, Failure | None]:
         return technique, None
     try:
         return technique(), None
-    except Exception as error:  # noqa: BLE001 - somebody's technique may raise anything
+    except FAILURES as error:  # somebody's technique may raise anything
         seen = f"{technique.__name__}() raised {type(error).__name__}: {error}"
         return technique, Failure("defaults", seen, "give every parameter a default")
 

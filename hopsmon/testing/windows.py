@@ -10,6 +10,7 @@ from typing import Any
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.finding import Finding
 from hopsmon.core.statistics.summary import Summary
+from hopsmon.core.techniques.guard import FAILURES
 from hopsmon.core.techniques.protocols import WindowTechnique
 from hopsmon.testing.cases import ROWS, Cases, columns
 from hopsmon.testing.problems import Problem, difference, drifted, frozen, unsound
@@ -89,7 +90,7 @@ def _odd_references(technique: WindowTechnique, cases: Cases) -> Iterator[Proble
 def _survives(technique: WindowTechnique, where: str, window: Summary, baseline: Baseline) -> Iterator[Problem]:
     try:
         findings = technique.judge(window, baseline)
-    except Exception as error:  # noqa: BLE001 - somebody's technique may raise anything
+    except FAILURES as error:  # somebody's technique may raise anything
         yield f"{where}: {type(error).__name__}: {error}", "Finding.not_computable with a Reason that says why"
         return
     yield from unsound(technique.name, findings, where)

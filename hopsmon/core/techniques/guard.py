@@ -32,6 +32,8 @@ MOST_FINDINGS = 100_000  # of one technique in one window: more are a generator 
 MOST_DETAILS = 1 << 16  # bytes of JSON a finding
 MOST_STATE = 1 << 24  # bytes; each window's is written to the store
 _TEXT_SHOWN = 2_000  # characters of what is too long, of exceptions as well
+# A technique that calls sys.exit() ends itself, not the stream. Ctrl-C is nobody's failure and goes through.
+FAILURES = (Exception, SystemExit)
 _LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -39,7 +41,7 @@ def run_window_technique(technique: WindowTechnique, window: Summary, baseline: 
     """The technique's findings; one finding with reason `failed` and the exception's text where it raises."""
     try:
         return _checked(technique, listed(technique.judge(window, baseline)), window, baseline)
-    except Exception as error:  # noqa: BLE001 - techniques may be anybody's; the error is the result
+    except FAILURES as error:  # techniques may be anybody's; the error is the result
         return [failed(technique.name, error)]
 
 
@@ -54,7 +56,7 @@ def run_sequence_technique(
         if len(after) > MOST_STATE:
             raise ValueError(f"its state has {len(after):,} bytes; at most {MOST_STATE:,} can be kept")
         return _checked(technique, listed(findings), window, baseline), after
-    except Exception as error:  # noqa: BLE001 - techniques may be anybody's; the error is the result
+    except FAILURES as error:  # techniques may be anybody's; the error is the result
         return [failed(technique.name, error)], state
 
 
@@ -62,7 +64,7 @@ def run_instance_technique(technique: InstanceTechnique, batch: Batch, baseline:
     """The technique's scores; where it raises, no score, nothing flagged, and `error` says what happened."""
     try:
         return _checked_scores(technique.check(batch, baseline), len(batch))
-    except Exception as error:  # noqa: BLE001 - techniques may be anybody's; the error is the result
+    except FAILURES as error:  # techniques may be anybody's; the error is the result
         return InstanceScores.failed(len(batch), text_of(error))
 
 
@@ -71,12 +73,12 @@ def is_ours(technique: object) -> bool:
     return technique.__module__.startswith("hopsmon.")
 
 
-def failed(technique: str, error: Exception) -> Finding:
+def failed(technique: str, error: BaseException) -> Finding:
     """What is known about a technique that raised."""
     return Finding.not_computable(technique, None, Reason.FAILED, error=text_of(error))
 
 
-def text_of(error: Exception) -> str:
+def text_of(error: BaseException) -> str:
     """An exception as one text, not too long; also where the exception itself cannot be written out."""
     try:
         return _shown(f"{type(error).__name__}: {error}")

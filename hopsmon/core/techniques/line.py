@@ -204,7 +204,7 @@ def _inside(pair: Pair, edges: FloatArray) -> CellBounds:
     each; a window's value in such a bin is taken for the same one, as every count in bins takes it.
     """
     low, high = edges[:-1], edges[1:]
-    values = _distinct_values(edges)
+    values = distinct_values(edges)
     if values is not None:
         return values, values
     if pair.kind is not FeatureType.INTEGER:
@@ -215,7 +215,7 @@ def _inside(pair: Pair, edges: FloatArray) -> CellBounds:
     return np.where(single, first, low), np.where(single, first, high)
 
 
-def _distinct_values(edges: FloatArray) -> FloatArray | None:
+def distinct_values(edges: FloatArray) -> FloatArray | None:
     """The values whose half-ways these edges are (`quantile_edges` of few distinct values); None: they are none."""
     values = [float(edges[0])]
     for halfway in edges[1:-1].tolist():

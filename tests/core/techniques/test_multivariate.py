@@ -198,7 +198,8 @@ def test_reconstruction_errors_are_those_of_scikit_learn() -> None:
     rng = np.random.default_rng(12)
     fitting, rows = correlated(rng, 500, 0.5), correlated(rng, 50, 0.0)
     for variance in (0.3, 0.65, 0.95):
-        model = PCA(n_components=variance, svd_solver="full").fit(fitting)
+        enough = PCA(n_components=variance, svd_solver="full").fit(fitting).n_components_
+        model = PCA(n_components=min(enough, rows.shape[1] - 1), svd_solver="full").fit(fitting)
         expected = rows - model.inverse_transform(model.transform(rows))
         assert residuals(fitting, rows, variance) == pytest.approx(expected, abs=1e-9)
 
@@ -304,3 +305,14 @@ def test_the_family_has_the_promised_names_and_ships() -> None:
     assert set(MULTIVARIATE) == {"domain_classifier", "pca_reconstruction", "mmd", "mahalanobis_mean"}
     for spec in SPECS:
         assert pickle.loads(pickle.dumps(build(spec))) == build(spec)
+
+
+@pytest.mark.parametrize("features", [1, 2])
+def test_with_few_features_a_direction_is_left_to_err_in(features: int) -> None:
+    rng = np.random.default_rng(15)
+    names = [f"x{number}" for number in range(features)]
+    reference = {name: rng.normal(size=3_000) for name in names}
+    moved = {name: rng.normal(30, 5, 500) for name in names}
+    for columns, drift in ((moved, True), ({name: rng.normal(size=500) for name in names}, False)):
+        finding = judge_rows("pca_reconstruction", reference, columns)
+        assert finding.is_drift is drift

@@ -81,7 +81,8 @@ def residuals(fitting: FloatArray, rows: FloatArray, variance: float) -> FloatAr
     centre = fitting.mean(axis=0)
     _, spread, components = np.linalg.svd(fitting - centre, full_matrices=False)
     held = np.cumsum(spread**2) / max(float((spread**2).sum()), np.finfo(np.float64).tiny)
-    kept = components[: int(np.searchsorted(held, variance)) + 1]
+    enough = int(np.searchsorted(held, variance)) + 1
+    kept = components[: min(enough, rows.shape[1] - 1)]  # with all of them every row would fit
     deviations = rows - centre
     return np.asarray(deviations - (deviations @ kept.T) @ kept)
 

@@ -12,9 +12,9 @@ import numpy as np
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.batch import Batch
 from hopsmon.core.statistics.base import Statistic
-from hopsmon.core.statistics.quantiles import Quantiles
+from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.techniques.conformal import with_p_values
-from hopsmon.core.techniques.outliers.scores import judged_sketches, scaled_distances
+from hopsmon.core.techniques.outliers.scores import judged_points, scaled_distances
 from hopsmon.core.techniques.parameters import above
 from hopsmon.core.techniques.protocols import InstanceScores
 
@@ -26,11 +26,11 @@ class InterquartileRange:
     Score = max over features of max(q1 - x, x - q3) / (q3 - q1), 0 inside; q1 and q3 are the baseline's quartiles. In
     widths of the middle half, 0 and up. Flagged where it exceeds `threshold`.
 
-    The quartiles come from a sketch (rank error 1.33 % with 99 %: of a normal feature they are off by 0.04 standard
-    deviations, the fence at 3 by 0.3). Without drift a value of a normal feature lies beyond 3 with probability 2e-6,
-    beyond 1.5 with 0.7 %. Misleads on skewed or heavy-tailed features: of an exponential one 1 % of the values lie
-    beyond 3; the p-value (from the reference's own scores) tells. A feature of which half the values are equal has no
-    middle half and is not judged (range sees it); nor are timestamps. Nulls are not outliers.
+    The quartiles are edges of the baseline's bins, so exact. Without drift a value of a normal feature lies beyond 3
+    with probability 2e-6, beyond 1.5 with 0.7 %. Misleads on skewed or heavy-tailed features: of an exponential one
+    1 % of the values lie beyond 3; the p-value (from the reference's own scores) tells. A feature of which half the
+    values are equal has no middle half and is not judged (range sees it); nor are timestamps. Nulls are not
+    outliers.
 
     Default threshold 3, "far out"; 1.5, "outside", flags every 15th instance of 10 normal features.
     Reference: Tukey, Exploratory Data Analysis, 1977, 2D.
@@ -42,7 +42,7 @@ class InterquartileRange:
     """
 
     name: ClassVar[str] = "iqr"
-    needs: ClassVar[frozenset[type[Statistic]]] = frozenset({Quantiles})
+    needs: ClassVar[frozenset[type[Statistic]]] = frozenset({Histogram})
 
     threshold: float = 3.0
 
@@ -62,7 +62,7 @@ class InterquartileRange:
 def _fences(baseline: Baseline) -> Mapping[str, tuple[float, float, float]]:
     """Quartiles and 1 / their distance by feature, where they differ."""
     found = {}
-    for name, (values, weights) in judged_sketches(baseline):
+    for name, (values, weights) in judged_points(baseline):
         ranks = np.cumsum(weights)
         low, high = (float(values[ranks.searchsorted(share * ranks[-1])]) for share in (0.25, 0.75))
         with np.errstate(over="ignore"):

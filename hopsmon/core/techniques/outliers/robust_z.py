@@ -12,9 +12,9 @@ import numpy as np
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.batch import Batch, FloatArray, IntArray
 from hopsmon.core.statistics.base import Statistic
-from hopsmon.core.statistics.quantiles import Quantiles
+from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.techniques.conformal import with_p_values
-from hopsmon.core.techniques.outliers.scores import judged_sketches, scaled_distances
+from hopsmon.core.techniques.outliers.scores import judged_points, scaled_distances
 from hopsmon.core.techniques.parameters import above
 from hopsmon.core.techniques.protocols import InstanceScores
 
@@ -30,12 +30,11 @@ class RobustZ:
     standard deviations of a normal feature, 0 and up. Flagged where it exceeds `threshold`. Outliers in the baseline
     move neither median nor MAD, so they do not hide others like them, as they do from z_score.
 
-    Median and MAD come from a sketch: exact up to some 200 rows, then off by 0.03 and 6 % at most (99 %, normal
-    feature). Where more than half of the values are equal, MAD is 0 and 1.2533 · the mean of |x - median| stands in.
-    Without drift a value of a normal feature exceeds 3.5 with probability 0.0005: at 10 features 0.5 % of the
-    instances. Misleads on skewed or heavy-tailed features: of an exponential one 4 % of the values exceed 3.5; the
-    p-value (from the reference's own scores) tells. Nulls are not outliers; constant features and timestamps are not
-    judged.
+    Median and MAD come from the baseline's bins: the median is exact, MAD as if values lay evenly inside a bin. Where
+    more than half of the values are equal, MAD is 0 and 1.2533 · the mean of |x - median| stands in. Without drift
+    a value of a normal feature exceeds 3.5 with probability 0.0005: at 10 features 0.5 % of the instances. Misleads
+    on skewed or heavy-tailed features: of an exponential one 4 % of the values exceed 3.5; the p-value (from the
+    reference's own scores) tells. Nulls are not outliers; constant features and timestamps are not judged.
 
     Default threshold 3.5: Iglewicz & Hoaglin, How to Detect and Handle Outliers, 1993, 3.4.
     Reference: Hampel, Journal of the American Statistical Association 69(346), 1974 (MAD).
@@ -47,7 +46,7 @@ class RobustZ:
     """
 
     name: ClassVar[str] = "robust_z"
-    needs: ClassVar[frozenset[type[Statistic]]] = frozenset({Quantiles})
+    needs: ClassVar[frozenset[type[Statistic]]] = frozenset({Histogram})
 
     threshold: float = 3.5
 
@@ -67,7 +66,7 @@ class RobustZ:
 def _scales(baseline: Baseline) -> Mapping[str, tuple[float, float, float]]:
     """Median (twice: a centre without width) and 1 / robust standard deviation by feature, where it varies."""
     found = {}
-    for name, (values, weights) in judged_sketches(baseline):
+    for name, (values, weights) in judged_points(baseline):
         median, scale = centre_and_scale(values, weights)
         if scale and np.isfinite(1 / scale):
             found[name] = (median, median, 1 / scale)
