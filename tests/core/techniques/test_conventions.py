@@ -290,6 +290,11 @@ def test_every_score_is_finite_and_every_finding_is_json(
     assert orjson.loads(orjson.dumps(dict(found.details)))["version"] == CONVENTIONS[convention].version
 
 
+def test_two_values_are_too_few_for_anderson_darling() -> None:
+    with pytest.raises(NotComputableError, match="at least three values"):
+        finding("anderson_darling", "evidently", pair_of([0.0], [1.0]))
+
+
 @pytest.mark.parametrize(("technique", "convention"), EVERY)
 @settings(max_examples=8, deadline=None)
 @given(values=NUMBERS | WORDS)

@@ -133,6 +133,8 @@ def _cvm(sample: Numbers) -> tuple[float, float]:
 
 
 def _anderson(sample: Numbers) -> tuple[float, float]:
+    if len(sample.reference) + len(sample.current) < 3:
+        raise ValueError("the k-sample Anderson-Darling test needs at least three values")  # scipy: an IndexError
     found = scipy.stats.anderson_ksamp([sample.reference, sample.current])
     return found.statistic, found.pvalue
 
