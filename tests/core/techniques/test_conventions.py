@@ -291,8 +291,9 @@ def test_every_score_is_finite_and_every_finding_is_json(
 
 
 def test_two_values_are_too_few_for_anderson_darling() -> None:
-    with pytest.raises(NotComputableError, match="at least three values"):
+    with pytest.raises(NotComputableError) as refused:
         finding("anderson_darling", "evidently", pair_of([0.0], [1.0]))
+    assert "at least three values" in str(refused.value.details)
 
 
 @pytest.mark.parametrize(("technique", "convention"), EVERY)
