@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -22,6 +23,11 @@ THEIR_WARNINGS = (
     # pyspark leaves the sockets of collect(), kafka-python those of failed connections to the garbage collector
     "ignore:unclosed <(socket|ssl.SSLSocket):ResourceWarning",
 )
+
+
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile("hopsmon", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hopsmon")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -136,7 +136,7 @@ def _of_monitor(file: Path) -> Iterator[Finding]:
     yield _look("baseline", lambda: _baseline(config))
     yield _look("jars", lambda: _jars(config))
     yield _look("log", lambda: _log(config))
-    yield _look("store", lambda: _store(Path(config.store.path)))
+    yield _look("store", lambda: _store(config))
 
 
 def _baseline(config: MonitorConfig) -> str:
@@ -146,7 +146,7 @@ def _baseline(config: MonitorConfig) -> str:
 
 def _jars(config: MonitorConfig) -> str:
     """The jars Spark needs for the log; those not yet there are downloaded, as a run would do."""
-    packages = wiring.source_of(config.log).packages
+    packages = wiring.source_of(config).packages
     if not packages:
         return "none needed"
     from hopsmon.streaming.jvm import jars_for
@@ -155,13 +155,17 @@ def _jars(config: MonitorConfig) -> str:
 
 
 def _log(config: MonitorConfig) -> str:
-    source = wiring.source_of(config.log)
+    source = wiring.source_of(config)
     source.check()
     return f"{source.identity} can be read"
 
 
-def _store(path: Path) -> str:
-    """The folder a run would write to; what has to be made for the trial is removed again."""
+def _store(config: MonitorConfig) -> str:
+    """Whether a run could write there; of a folder, what has to be made for the trial is removed again."""
+    home = wiring.home_of(config)
+    if not isinstance(home, wiring.LocalHome):
+        return f"{home.place}, {len(home.tables.tables())} result feature groups"
+    path = home.path
     there = next(folder for folder in (path, *path.parents) if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
@@ -170,5 +174,4 @@ def _store(path: Path) -> str:
         raise OutsideError(
             f"'{there}' cannot be written ({error.strerror}): chown or chmod it, or change store.path."
         ) from error
-    wiring.store_at(path)
     return f"{path} can be written" + ("" if there == path else ", and will be made")

@@ -8,12 +8,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from hopsmon import wiring
 from hopsmon.cli.console import err, out, short
 from hopsmon.cli.upkeep import STORE
 from hopsmon.comparison.wording import number
 from hopsmon.config import MonitorConfig
 from hopsmon.errors import ConfigError
-from hopsmon.sdk import Monitor, connect
+from hopsmon.sdk import Monitor, Store, connect
 from hopsmon.wiring.rebaseline import FromWindows
 
 _WHICH = typer.Argument(help="A monitor of the store, or its configuration file.", metavar="MONITOR|FILE")
@@ -21,7 +22,7 @@ _WHICH = typer.Argument(help="A monitor of the store, or its configuration file.
 
 def rebaseline(
     which: str = _WHICH,
-    store: Path = STORE,
+    store: str = STORE,
     last: str | None = typer.Option(None, "--last", help="The newest windows: a number (24), or a time (7d)."),
     since: str | None = typer.Option(None, "--since", help="Windows that start at this time or later, ISO 8601, UTC."),
     until: str | None = typer.Option(None, "--until", help="Windows that start before this time."),
@@ -46,7 +47,7 @@ def rebaseline(
 
 def baselines(
     which: str = _WHICH,
-    store: Path = STORE,
+    store: str = STORE,
     use: str | None = typer.Option(None, "--use", metavar="ID", help="Compare with this one from now on."),
 ) -> None:
     """List the baselines that were made or replaced by `hopsmon rebaseline`; go back to one of them.
@@ -75,11 +76,11 @@ def baselines(
         _tell_file(which, monitor)
 
 
-def _monitor(which: str, store: Path) -> Monitor:
+def _monitor(which: str, store: str) -> Monitor:
     if not Path(which).is_file():
         return connect(store).monitor(which)
     config = MonitorConfig.from_file(Path(which))
-    return connect(config.store.path).monitor(config.name)
+    return Store(wiring.home_of(config)).monitor(config.name)
 
 
 def _windows(last: str | None, since: str | None, until: str | None) -> FromWindows:
@@ -94,5 +95,5 @@ def _tell_file(which: str, monitor: Monitor) -> None:
     """A run of the file would go back: its author has to write the new place."""
     if Path(which).is_file():
         out.print(
-            f"Write into {which}: baseline: {{file: {monitor.config.baseline.file}}}", markup=False, soft_wrap=True
+            f"Write into {which}: baseline: {{saved: {monitor.config.baseline.saved}}}", markup=False, soft_wrap=True
         )

@@ -17,7 +17,7 @@ from hopsmon import wiring
 from hopsmon.cli.building import load_all
 from hopsmon.cli.console import Ended, err, out, quiet_batches
 from hopsmon.config import MonitorConfig
-from hopsmon.sdk import connect
+from hopsmon.sdk import Store
 
 if TYPE_CHECKING:
     from hopsmon.streaming.plan import QueryPlan
@@ -50,7 +50,7 @@ def run(
     configs = load_all(files)
     plans = wiring.query_plans([*configs, *_sharing(configs)])
     for config in configs:
-        connect(config.store.path).create_monitor(config)
+        Store(wiring.home_of(config)).create_monitor(config)
     with wiring.own_session():
         reports = _run(plans, once, reset)
     _tell(reports, configs)
@@ -69,13 +69,12 @@ def _run(plans: Sequence[QueryPlan], once: bool, reset: bool) -> dict[str, RunRe
 
 def _sharing(configs: Sequence[MonitorConfig]) -> list[MonitorConfig]:
     """Other monitors saved in the stores that share a query with these: they share its checkpoint."""
-    given = {(config.store.path, config.name) for config in configs}
-    queries = {(config.store.path, config.query_name) for config in configs}
-    saved = [monitor.config for path in {path for path, _ in queries} for monitor in connect(path).monitors()]
+    homes = {home.place: home for home in map(wiring.home_of, configs)}
+    given = {(wiring.home_of(config).place, config.name) for config in configs}
+    queries = {(wiring.home_of(config).place, config.query_name) for config in configs}
+    saved = [(place, monitor.config) for place, home in homes.items() for monitor in Store(home).monitors()]
     return [
-        config
-        for config in saved
-        if (config.store.path, config.query_name) in queries and (config.store.path, config.name) not in given
+        config for place, config in saved if (place, config.query_name) in queries and (place, config.name) not in given
     ]
 
 
@@ -139,8 +138,8 @@ def _tell(reports: Mapping[str, RunReport], configs: Sequence[MonitorConfig]) ->
         for gap in report.gaps:
             out.print(f"  lost: {gap.source} offsets {gap.first} to {gap.last} were never delivered", soft_wrap=True)
         _tell_open(report)
-    for path in sorted({config.store.path for config in configs}):
-        out.print(f"Next: hopsmon show drift --store {path}", markup=False, soft_wrap=True)
+    for place in sorted({wiring.home_of(config).place for config in configs}):
+        out.print(f"Next: hopsmon show drift --store {place}", markup=False, soft_wrap=True)
 
 
 def _tell_open(report: RunReport) -> None:

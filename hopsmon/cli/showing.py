@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -35,7 +34,7 @@ class What(str, Enum):
 
 def show(  # noqa: PLR0917 - options, not positions
     what: What = typer.Argument(help="Which results."),
-    store: Path = STORE,
+    store: str = STORE,
     monitor: str | None = typer.Option(None, "--monitor", help="Only this monitor's."),
     since: str | None = typer.Option(None, "--since", help="From this time on, ISO 8601, UTC: 2013-07-04."),
     until: str | None = typer.Option(None, "--until", help="Before this time."),

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import typer
 
 from hopsmon.cli.console import out
 from hopsmon.sdk import connect
 
-STORE = typer.Option(Path("monitoring"), "--store", envvar="HOPSMON_STORE", help="Folder of the store.")
+STORE = typer.Option("monitoring", "--store", envvar="HOPSMON_STORE", help="Folder of the store, or hopsworks:PROJECT.")
 
 
-def optimize(store: Path = STORE) -> None:
+def optimize(store: str = STORE) -> None:
     """Merge the small files that continuous runs leave, so that reading stays quick.
 
     Once a day is enough; runs may go on meanwhile.
@@ -24,7 +23,7 @@ def optimize(store: Path = STORE) -> None:
 
 
 def vacuum(
-    store: Path = STORE,
+    store: str = STORE,
     retention_hours: float | None = typer.Option(
         None, "--retention-hours", min=0, help="Keep what was deleted less than this long ago (default: a week)."
     ),

@@ -4,17 +4,36 @@ Says what a monitor shall be; makes no object and opens no connection (that is `
 only as references (`env:NAME`, `file:/path`).
 """
 
-from hopsmon.config.log import FilesConfig, KafkaConfig, LogConfig, MatchConfig
-from hopsmon.config.monitor import BaselineConfig, DataConfig, LimitsConfig, MonitorConfig, StoreConfig, WindowConfig
+from hopsmon.config.baseline import BaselineConfig, DataConfig
+from hopsmon.config.hopsworks import (
+    DeploymentBaselineConfig,
+    DeploymentLogConfig,
+    FeatureGroupConfig,
+    FeatureLogConfig,
+    HopsworksConfig,
+    HopsworksStoreConfig,
+    TrainingDatasetConfig,
+)
+from hopsmon.config.kafka import KafkaConfig, KafkaReading
+from hopsmon.config.log import FilesConfig, LogConfig, MatchConfig
+from hopsmon.config.monitor import MonitorConfig, WindowConfig
 from hopsmon.config.problems import ConfigProblems, Problem
-from hopsmon.config.values import ModelConfig, TechniqueSpec, format_duration, parse_duration
+from hopsmon.config.store import LimitsConfig, StoreConfig
+from hopsmon.config.values import ModelConfig, TechniqueSpec, format_duration, parse_duration, parse_moment
 
 __all__ = [
     "BaselineConfig",
     "ConfigProblems",
     "DataConfig",
+    "DeploymentBaselineConfig",
+    "DeploymentLogConfig",
+    "FeatureGroupConfig",
+    "FeatureLogConfig",
     "FilesConfig",
+    "HopsworksConfig",
+    "HopsworksStoreConfig",
     "KafkaConfig",
+    "KafkaReading",
     "LimitsConfig",
     "LogConfig",
     "MatchConfig",
@@ -23,7 +42,9 @@ __all__ = [
     "Problem",
     "StoreConfig",
     "TechniqueSpec",
+    "TrainingDatasetConfig",
     "WindowConfig",
     "format_duration",
     "parse_duration",
+    "parse_moment",
 ]

@@ -3,127 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Mapping
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from typing_extensions import Self
 
-from hopsmon.config.problems import PartErrors
-from hopsmon.config.secrets import refuse_plain_secret
-from hopsmon.config.values import Place, Section
+from hopsmon.config.hopsworks import DeploymentLogConfig, FeatureLogConfig
+from hopsmon.config.kafka import KafkaConfig
+from hopsmon.config.values import Place, Section, check_one_of
 from hopsmon.core.payloads.formats import FORMATS, format_names
 from hopsmon.errors import ConfigError
-
-# What hopsmon sets itself, or what Spark's Kafka source refuses.
-_OWN_OPTIONS = {
-    "kafka.bootstrap.servers": "use bootstrap_servers",
-    "kafka.auto.offset.reset": "use starting_offsets",
-    "kafka.enable.auto.commit": "the checkpoint keeps the offsets",
-    "kafka.key.deserializer": "Spark sets it",
-    "kafka.value.deserializer": "Spark sets it",
-    "kafka.interceptor.classes": "Spark refuses it",
-}
-_TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
-
-
-def _text(value: object) -> str:
-    """An option's value as Spark takes it: true and 30000 may stand unquoted in YAML."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, (str, int, float)):
-        raise ConfigError("Expected text or a number.")
-    return str(value)
-
-
-def _check_option(key: str, value: object) -> str:
-    if key in _OWN_OPTIONS:
-        raise ConfigError(f"Cannot be set here: {_OWN_OPTIONS[key]}.")
-    if not key.startswith("kafka."):
-        raise ConfigError(f"Unknown option. Kafka client settings are written kafka.NAME. Did you mean 'kafka.{key}'?")
-    return refuse_plain_secret(key, _text(value))
-
-
-def _check_options(options: object) -> dict[str, str]:
-    if not isinstance(options, Mapping):
-        raise ConfigError("Expected a mapping, e.g. {kafka.security.protocol: SSL}.")
-    wrong, right = PartErrors(), {}
-    for key, value in options.items():
-        with wrong.collect(str(key)):
-            right[str(key)] = _check_option(str(key), value)
-    wrong.raise_if_any()
-    return right
-
-
-def _comma_list(value: object) -> object:
-    return ",".join(str(item) for item in value) if isinstance(value, (list, tuple)) else value
-
-
-def _check_servers(value: str) -> str:
-    if "@" in value:
-        raise ConfigError("Expected host:port; user and password belong into options, as references (env:NAME).")
-    if not all(re.fullmatch(r"\S+:\d+", server.strip()) for server in value.split(",")):
-        raise ConfigError(f"Expected host:port, several with commas between; got {value!r}.")
-    return value
-
-
-def _check_topic(value: str) -> str:
-    if not re.fullmatch(_TOPIC, value):
-        raise ConfigError(f"Not a topic name: {value!r}. Allowed: letters, digits, '.', '_' and '-', at most 249.")
-    return value
-
-
-Servers = Annotated[
-    str,
-    BeforeValidator(_comma_list),
-    AfterValidator(_check_servers),
-    WithJsonSchema(
-        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}], "examples": ["broker:9092"]}
-    ),
-]
-Topic = Annotated[str, AfterValidator(_check_topic), WithJsonSchema({"type": "string", "pattern": _TOPIC})]
-Options = Annotated[
-    dict[str, str],
-    BeforeValidator(_check_options),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "propertyNames": {"pattern": r"^kafka\."},
-            "additionalProperties": {"type": ["string", "number", "boolean"]},
-        }
-    ),
-]
-
-
-class KafkaConfig(Section):
-    """An inference log in a Kafka topic."""
-
-    bootstrap_servers: Servers
-    """Brokers to start from, host:port, several with commas between or as a list. Required."""
-
-    topic: Topic
-    """The topic with the inference events. Required. Several monitors may read one topic (see `match`)."""
-
-    starting_offsets: Literal["earliest", "latest"] = "earliest"
-    """Where a new query begins; later runs go on from its checkpoint. Default: earliest, so that a run with `--once`
-    sees what is there. latest leaves out everything before the first start."""
-
-    max_offsets_per_trigger: Annotated[int, Field(gt=0)] | None = 500_000
-    """Most messages a micro-batch takes. Default: 500,000, a few seconds' work on two cores, so a backlog neither
-    fills the memory nor hides its progress; null lifts the limit."""
-
-    min_partitions: Annotated[int, Field(gt=0)] | None = None
-    """Least number of Spark tasks a micro-batch is read with. Default: one a topic partition; set it to the number of
-    cores where the topic has fewer partitions than that."""
-
-    on_data_loss: Literal["report", "fail"] = "report"
-    """What happens when the topic lost messages the query had not read (retention, deletion). Default: report it and
-    go on, because waiting brings nothing back; fail stops the query."""
-
-    options: Options = Field(default_factory=dict)
-    """Any Kafka client setting as kafka.NAME, e.g. kafka.security.protocol. Default: none. Secrets only by reference:
-    env:NAME or file:/path."""
 
 
 class FilesConfig(Section):
@@ -172,10 +61,16 @@ WireFormat: TypeAlias = Annotated[
 
 
 class LogConfig(Section):
-    """Where the requests and responses come from: exactly one of kafka and files."""
+    """Where the requests and responses come from: exactly one of kafka, deployment, feature_log and files."""
 
     kafka: KafkaConfig | None = None
     """A Kafka topic. Default: not used."""
+
+    deployment: DeploymentLogConfig | None = None
+    """The inference log of a Hopsworks deployment, found by the deployment's name. Default: not used."""
+
+    feature_log: FeatureLogConfig | None = None
+    """The feature log of a Hopsworks feature view: named features and predictions. Default: not used."""
 
     files: FilesConfig | None = None
     """A folder of JSON lines. Default: not used."""
@@ -189,6 +84,5 @@ class LogConfig(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.kafka is None) == (self.files is None):
-            raise ConfigError("Give exactly one of: kafka, files.")
+        check_one_of(self, "kafka", "deployment", "feature_log", "files")
         return self

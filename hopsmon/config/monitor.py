@@ -11,24 +11,23 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from typing_extensions import Self
 
+from hopsmon.config.baseline import BaselineConfig
+from hopsmon.config.hopsworks import HopsworksConfig
 from hopsmon.config.log import LogConfig
 from hopsmon.config.problems import ConfigProblems, problems_of
 from hopsmon.config.source import Source, parse_yaml
+from hopsmon.config.store import LimitsConfig, StoreConfig
 from hopsmon.config.values import (
     CorrectionName,
     Duration,
     FeatureSpec,
-    Kind,
     ModelConfig,
     Name,
-    Place,
-    SeasonName,
     Section,
     TechniqueSpec,
     Weight,
 )
 from hopsmon.core.multiplicity import Correction
-from hopsmon.core.season import Season
 from hopsmon.core.techniques.registry import DEFAULT_TECHNIQUES
 from hopsmon.core.window import WindowSpec
 from hopsmon.errors import ConfigError
@@ -43,55 +42,6 @@ def _each_once(specs: tuple[TechniqueSpec, ...]) -> tuple[TechniqueSpec, ...]:
 
 
 Techniques: TypeAlias = Annotated[tuple[TechniqueSpec, ...], Field(min_length=1), AfterValidator(_each_once)]
-
-
-class DataConfig(Section):
-    """Reference data that a baseline is computed from when the monitor starts."""
-
-    path: Place
-    """A parquet or CSV file, a folder of parquet files, or a Delta table; relative to the configuration file.
-    Required."""
-
-    predictions: tuple[str, ...] = ()
-    """Columns that are the model's predictions. Default: those named in the monitor's `predictions`; all other columns
-    are features."""
-
-    types: dict[str, Kind] = Field(default_factory=dict)
-    """Types of columns where the data's own do not say it, e.g. {carrier_code: categorical}. Default: inferred."""
-
-    exclude: tuple[str, ...] = ()
-    """Columns that are neither feature nor prediction: ids, labels. Default: none."""
-
-    event_time: str | None = None
-    """Column with the time of each row; neither feature nor prediction. Default: none. With it, findings are judged by
-    how the data's own windows of the monitor's size vary. Epoch numbers need their unit: "ts:ms" (s, ms, us, ns)."""
-
-    season: SeasonName = Season.NONE
-    """Which windows are alike: none, hour_of_day, day_of_week or hour_of_week, in UTC; needs event_time. Default: none.
-    A window is then compared with the data of its own hour or weekday."""
-
-    @model_validator(mode="after")
-    def _season_needs_times(self) -> Self:
-        if self.season is not Season.NONE and self.event_time is None:
-            raise ConfigError(f"season: {self.season} needs event_time, the column with the time of each row.")
-        return self
-
-
-class BaselineConfig(Section):
-    """What windows are compared with: exactly one of file and data."""
-
-    file: Place | None = None
-    """A baseline written by `hopsmon baseline`; relative to the configuration file. Default: not used."""
-
-    data: DataConfig | None = None
-    """Reference data to compute it from. Default: not used. It is read at every start; `hopsmon baseline`
-    does it once and for all."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.file is None) == (self.data is None):
-            raise ConfigError("Give exactly one of: file, data.")
-        return self
 
 
 class WindowConfig(Section):
@@ -119,39 +69,6 @@ class WindowConfig(Section):
     def spec(self) -> WindowSpec:
         """The arithmetic these settings stand for."""
         return WindowSpec(self.size, self.slide, self.lateness, self.close_idle_after)
-
-
-class StoreConfig(Section):
-    """Where results, checkpoints and saved monitors live."""
-
-    path: Annotated[Place, Field(validate_default=True)] = "./monitoring"
-    """A folder of Delta tables; relative to the configuration file. Default: ./monitoring."""
-
-
-class LimitsConfig(Section):
-    """Bounds that keep one odd message, feature or clock from hurting the rest."""
-
-    min_instances: Annotated[int, Field(ge=0)] = 30
-    """A window with fewer is marked "insufficient". Default: 30 instances; techniques have minimums of their own."""
-
-    max_slices: Annotated[int, Field(gt=0)] = 100
-    """Most values of a sliced feature that get windows of their own; the rest share "feature=(other)". Default: 100,
-    because each value costs state and result rows."""
-
-    max_clock_ahead: Duration = timedelta(minutes=5)
-    """An event further ahead of its arrival than this is rejected. Default: 5m: one bad clock must close none."""
-
-    shards: Annotated[int, Field(gt=0)] = 1
-    """Over how many state keys the slices are spread. Default: 1; more only with thousands of slices."""
-
-    max_outliers: Annotated[int, Field(ge=0)] = 1_000
-    """Most outlier rows a window; the rest is counted in hopsmon_windows. Default: 1,000, more than anybody reads, and
-    few enough that a broken feature does not fill the store."""
-
-    technique_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
-    """How long a technique of another package may take for one window (with the first it also judges the baseline's
-    own windows), or for one batch of instances; then it is suspended until the next start, and a finding says so.
-    Default: 30.0 seconds."""
 
 
 class MonitorConfig(Section):
@@ -198,6 +115,10 @@ class MonitorConfig(Section):
 
     store: StoreConfig = Field(default_factory=StoreConfig)
     """Where the results go. Default: the folder ./monitoring."""
+
+    hopsworks: HopsworksConfig = Field(default_factory=HopsworksConfig)
+    """How to reach Hopsworks, where log, baseline or store are there. Default: as inside a job, or by the
+    environment."""
 
     query: Name | None = None
     """Monitors of one log with the same query share one pass over it and one checkpoint. Default: the monitor's name,

@@ -20,9 +20,6 @@ Path: typing.TypeAlias = tuple[str | int, ...]
 
 # Keys that the design has and this version does not: better than "unknown key".
 _LATER: dict[Path, str] = {
-    ("baseline", "feature_group"): "Baselines from a feature group are not built yet. Allowed now: file, data.",
-    ("baseline", "training_dataset"): "Baselines from a training dataset are not built yet. Allowed now: file, data.",
-    ("store", "hopsworks"): "The Hopsworks store is not built yet. Allowed now: path.",
     ("alerts",): "Alerts are not built yet; leave the section out.",
 }
 _HIDDEN = ("options",)  # values below these keys may hold secrets and are never shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -59,6 +59,14 @@ class Section(BaseModel):
         return {key: value for key, value in written.items() if value is not None or fields[key].default is not None}
 
 
+def check_one_of(section: Section, *names: str) -> None:
+    """Exactly one of a section's alternatives must be there."""
+    given = [name for name in names if getattr(section, name) is not None]
+    if len(given) != 1:
+        seen = f"; got {', '.join(given)}" if given else ""
+        raise ConfigError(f"Give exactly one of: {', '.join(names)}{seen}.")
+
+
 def parse_duration(value: object) -> timedelta:
     """A duration from text such as "15m"; a timedelta passes as it is.
 
@@ -76,6 +84,34 @@ def parse_duration(value: object) -> timedelta:
     if total > _MAX_DURATION:
         raise ConfigError(f"Too long: {value!r}. Allowed: up to {_MAX_DURATION.days}d.")
     return total
+
+
+def parse_moment(value: object) -> datetime:
+    """A point in time with zone, from ISO 8601 text, epoch milliseconds, a date or a datetime.
+
+    >>> parse_moment("2013-07-04").isoformat()
+    '2013-07-04T00:00:00+00:00'
+
+    Raises:
+        ConfigError: text that is no ISO 8601 time, a datetime without time zone, or none of these.
+    """
+    if isinstance(value, str):
+        try:
+            parsed = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+        except ValueError:
+            raise ConfigError(
+                f"Not a time: {value!r}. Allowed: ISO 8601, e.g. 2013-07-04 or 2013-07-04T12:00:00Z."
+            ) from None
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ConfigError(f"{value!r} has no time zone; write datetime(…, tzinfo=timezone.utc).")
+        return value
+    if isinstance(value, date):
+        return datetime.combine(value, time(), timezone.utc)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value / 1000, timezone.utc)
+    raise ConfigError(f"Not a time: {value!r}. Allowed: ISO 8601 text, epoch milliseconds, a date or a datetime.")
 
 
 def format_duration(value: timedelta) -> str:
@@ -198,6 +234,9 @@ Duration: TypeAlias = Annotated[
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^(\d+(ms|s|m|h|d))+$", "examples": ["15m", "6s", "500ms", "1h30m"]}),
+]
+Moment: TypeAlias = Annotated[
+    datetime, BeforeValidator(parse_moment), WithJsonSchema({"type": ["string", "integer"], "examples": ["2026-11-01"]})
 ]
 Name: TypeAlias = Annotated[str, AfterValidator(check_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
 Place: TypeAlias = Annotated[str, AfterValidator(anchor), WithJsonSchema({"type": "string", "minLength": 1})]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import pyarrow as pa
@@ -72,4 +74,95 @@ class ResultStore(Protocol):
 
     def read(self, table: str, monitor: str | None = None) -> pa.Table:
         """All rows of a table (of one monitor); an empty table with the right schema where nothing was written yet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """How much a table's current version holds."""
+
+    rows: int
+    files: int
+    bytes: int
+    version: int
+
+
+@runtime_checkable
+class ResultTables(ResultStore, Protocol):
+    """A result store that people read, and that somebody keeps in order."""
+
+    def read(
+        self,
+        table: str,
+        monitor: str | None = None,
+        columns: Sequence[str] | None = None,
+        between: tuple[datetime, datetime] | None = None,
+    ) -> pa.Table:
+        """All rows of a table (of one monitor), oldest first; empty where nothing was written yet.
+
+        Args:
+            columns: only these, for tables with large ones.
+            between: only rows with an event time (of windows: their end) from the first to the second.
+        """
+        ...
+
+    def tables(self) -> Mapping[str, TableSize]:
+        """The size of each table that exists."""
+        ...
+
+    def optimize(self) -> Mapping[str, Mapping[str, int]]:
+        """Merge each table's small files; gives how many files went and came, by table."""
+        ...
+
+    def vacuum(self, retention_hours: float | None = None, dry_run: bool = False) -> Mapping[str, Mapping[str, int]]:
+        """Delete files no version younger than the retention needs (default: a week); gives their number by table."""
+        ...
+
+
+@runtime_checkable
+class Documents(Protocol):
+    """Small files that live beside the tables: saved monitors and baselines. Names are paths with "/"."""
+
+    def read(self, name: str) -> bytes | None:
+        """What a document holds; None where there is none.
+
+        Raises:
+            OutsideError: it is there and cannot be read.
+        """
+        ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """Make or replace a document; a reader sees the old one or the new one.
+
+        Raises:
+            OutsideError: it cannot be written.
+        """
+        ...
+
+    def names(self, folder: str) -> list[str]:
+        """The documents right in a folder, by name and without it, in alphabetical order."""
+        ...
+
+
+@runtime_checkable
+class Home(Protocol):
+    """Where monitors live: their result tables, their documents, their checkpoints."""
+
+    @property
+    def place(self) -> str:
+        """What people call it: a folder, or "hopsworks:PROJECT". `hopsmon.connect` finds it by this."""
+        ...
+
+    @property
+    def tables(self) -> ResultTables:
+        """The result tables."""
+        ...
+
+    @property
+    def documents(self) -> Documents:
+        """Saved monitors and baselines."""
+        ...
+
+    def checkpoint(self, query: str) -> str:
+        """The folder of a query's checkpoint, on a file system that Spark can write."""
         ...

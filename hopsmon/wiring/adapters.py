@@ -6,18 +6,21 @@ import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from hopsmon.config import LogConfig
+from hopsmon.config import FilesConfig, KafkaReading, MonitorConfig
 from hopsmon.config.secrets import is_reference
 from hopsmon.errors import ConfigError
 from hopsmon.streaming.ports import LogSource
 
-if TYPE_CHECKING:
-    from hopsmon.adapters.local.store import LocalStore
-
 # Which extra brings which module; the message of a missing one is the command that mends it.
-_EXTRAS = {"pyspark": "spark", "pandas": "spark", "kafka": "kafka", "deltalake": "local"}
+_EXTRAS = {
+    "pyspark": "spark",
+    "pandas": "spark",
+    "kafka": "kafka",
+    "deltalake": "local",
+    "hopsworks": "hopsworks",
+    "great_expectations": "expectations",
+}
 
 
 def require(*modules: str) -> None:
@@ -51,47 +54,42 @@ def resolve_secret(value: str, environment: Mapping[str, str] = os.environ) -> s
         raise ConfigError(f"The configuration refers to {value}, which cannot be read: {reason}.") from None
 
 
-def source_of(log: LogConfig) -> LogSource:
+def source_of(config: MonitorConfig) -> LogSource:
     """The log as the engine reads it.
 
     Raises:
-        ConfigError: an extra is not installed, or a secret cannot be read.
+        ConfigError: an extra is not installed, a secret cannot be read, or Hopsworks has no such log.
+        OutsideError: Hopsworks cannot be reached.
     """
-    if log.kafka is None:
-        return _files(log)
+    log = config.log
+    if log.files is not None:
+        return _files(log.files)
+    if log.kafka is not None:
+        options = {name: resolve_secret(value) for name, value in log.kafka.options.items()}
+        return kafka_source(log.kafka, log.kafka.bootstrap_servers, log.kafka.topic, options)
+    from hopsmon.wiring.hopsworks import project_source
+
+    return project_source(config)
+
+
+def kafka_source(reading: KafkaReading, servers: str, topic: str, options: Mapping[str, str]) -> LogSource:
+    """A topic, read as a configuration says."""
     require("pyspark", "kafka")
     from hopsmon.adapters.kafka.source import KafkaSource
 
-    kafka = log.kafka
     return KafkaSource(
-        bootstrap_servers=kafka.bootstrap_servers,
-        topics=(kafka.topic,),
-        starting_offsets=kafka.starting_offsets,
-        max_offsets_per_trigger=kafka.max_offsets_per_trigger,
-        min_partitions=kafka.min_partitions,
-        on_data_loss=kafka.on_data_loss,
-        options={name: resolve_secret(value) for name, value in kafka.options.items()},
+        bootstrap_servers=servers,
+        topics=(topic,),
+        starting_offsets=reading.starting_offsets,
+        max_offsets_per_trigger=reading.max_offsets_per_trigger,
+        min_partitions=reading.min_partitions,
+        on_data_loss=reading.on_data_loss,
+        options=options,
     )
 
 
-def _files(log: LogConfig) -> LogSource:
+def _files(files: FilesConfig) -> LogSource:
     require("pyspark")
     from hopsmon.adapters.files.source import FilesSource
 
-    if log.files is None:  # the configuration has exactly one of the two; this tells the type checker
-        raise ConfigError("log: give exactly one of: kafka, files.")
-    return FilesSource(path=log.files.path, max_files_per_trigger=log.files.max_files_per_trigger)
-
-
-def store_at(path: str | Path) -> LocalStore:
-    """The store in a folder.
-
-    Raises:
-        ConfigError: the place is no local folder, or the extra is not installed.
-    """
-    if "://" in str(path):
-        raise ConfigError(f"The store must be a local folder for now; got '{path}'.")
-    require("deltalake")
-    from hopsmon.adapters.local.store import LocalStore
-
-    return LocalStore(Path(path))
+    return FilesSource(path=files.path, max_files_per_trigger=files.max_files_per_trigger)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timezone
+from datetime import date, datetime
 from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hopsmon.config import parse_moment
 from hopsmon.errors import ConfigError
 from hopsmon.streaming.tables import TableSpec
 
@@ -46,9 +47,9 @@ class Filters:
     def _conditions(self, columns: Sequence[str], clock: str) -> list[pc.Expression]:
         conditions = []
         if self.since is not None:
-            conditions.append(pc.field(clock) >= pa.scalar(to_moment(self.since), pa.timestamp("us", "UTC")))
+            conditions.append(pc.field(clock) >= pa.scalar(parse_moment(self.since), pa.timestamp("us", "UTC")))
         if self.until is not None:
-            conditions.append(pc.field(clock) < pa.scalar(to_moment(self.until), pa.timestamp("us", "UTC")))
+            conditions.append(pc.field(clock) < pa.scalar(parse_moment(self.until), pa.timestamp("us", "UTC")))
         for name in ("feature", "technique", "slice"):
             value = getattr(self, name)
             if value is not None and name not in columns:
@@ -58,27 +59,3 @@ class Filters:
         if self.only_drift and "is_drift" in columns:
             conditions.append(pc.field("is_drift"))
         return conditions
-
-
-def to_moment(value: Moment) -> datetime:
-    """A point in time with zone.
-
-    >>> to_moment("2013-07-04").isoformat()
-    '2013-07-04T00:00:00+00:00'
-
-    Raises:
-        ConfigError: text that is no ISO 8601 time, or a datetime without time zone.
-    """
-    if isinstance(value, str):
-        try:
-            parsed = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-        except ValueError:
-            raise ConfigError(
-                f"Not a time: {value!r}. Allowed: ISO 8601, e.g. 2013-07-04 or 2013-07-04T12:00:00Z."
-            ) from None
-        return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
-    if not isinstance(value, datetime):
-        return datetime.combine(value, time(), timezone.utc)
-    if value.tzinfo is None:
-        raise ConfigError(f"{value!r} has no time zone; write datetime(…, tzinfo=timezone.utc).")
-    return value

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from hopsmon.core.baseline import Baseline
-from hopsmon.errors import ConfigError, OutsideError, UnknownNameError
+from hopsmon.errors import ConfigError, UnknownNameError
+from hopsmon.streaming.ports import Documents
 
 BASELINES = "_baselines"
 _INDEX = "history.json"
@@ -40,28 +39,25 @@ class SavedBaseline:
 
 
 class BaselineHistory:
-    """The folder `_baselines/<monitor>` of a store: a file a baseline, and an index in the order they came."""
+    """A store's documents `_baselines/<monitor>/…`: one a baseline, and an index in the order they came."""
 
-    def __init__(self, store: Path, monitor: str) -> None:
-        self.folder = store / BASELINES / monitor
-
-    def path(self, baseline_id: str) -> Path:
-        """Where the baseline of that id lies."""
-        return self.folder / f"{baseline_id}.json"
+    def __init__(self, documents: Documents, monitor: str) -> None:
+        self._documents = documents
+        self._folder = f"{BASELINES}/{monitor}"
 
     def entries(self, current: str | None = None) -> list[SavedBaseline]:
         """All of them, oldest first; `current`: the id the monitor compares with."""
         return [_entry(stored, current) for stored in self._index()]
 
-    def save(self, baseline: Baseline) -> Path:
-        """Keep a baseline; one that is there already stays as it is.
+    def save(self, baseline: Baseline) -> str:
+        """Keep a baseline, and give its id; one that is there already stays as it is.
 
         Raises:
-            OutsideError: the folder cannot be written.
+            OutsideError: the store cannot be written.
         """
-        path, index = self.path(baseline.id), self._index()
-        if baseline.id in {stored["id"] for stored in index} and path.is_file():
-            return path
+        index = self._index()
+        if baseline.id in {stored["id"] for stored in index} and self._documents.read(self._name(baseline.id)):
+            return baseline.id
         created = baseline.provenance.created_at
         stored = {
             "id": baseline.id,
@@ -71,33 +67,47 @@ class BaselineHistory:
             "rows": baseline.rows,
         }
         others = [one for one in index if one["id"] != baseline.id]
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _replace(path, baseline.to_json().encode())
-            _replace(self.folder / _INDEX, orjson.dumps([*others, stored], option=orjson.OPT_INDENT_2))
-        except OSError as error:
-            raise OutsideError(f"Cannot keep the baseline in '{self.folder}': {error.strerror}.") from error
-        return path
+        self._documents.write(self._name(baseline.id), baseline.to_json().encode())
+        content = orjson.dumps([*others, stored], option=orjson.OPT_INDENT_2)
+        self._documents.write(f"{self._folder}/{_INDEX}", content)
+        return baseline.id
 
-    def kept(self, baseline_id: str) -> Path:
-        """Where a kept baseline lies.
+    def load(self, baseline_id: str) -> Baseline:
+        """A kept baseline.
 
         Raises:
             UnknownNameError: the store keeps none of that id; the message lists those it keeps.
         """
+        text = self._documents.read(self._name(self.check(baseline_id)))
+        if text is None:
+            raise ConfigError(
+                f"The baseline {baseline_id} is in the store's history, but its document is gone: put it back, or "
+                "choose another one."
+            )
+        return Baseline.from_json(text)
+
+    def check(self, baseline_id: str) -> str:
+        """The id, if the store keeps a baseline of it.
+
+        Raises:
+            UnknownNameError: it does not; the message lists those it keeps.
+        """
         known = [stored["id"] for stored in self._index()]
         if baseline_id not in known:
             raise UnknownNameError("baseline", baseline_id, known)
-        return self.path(baseline_id)
+        return baseline_id
+
+    def _name(self, baseline_id: str) -> str:
+        return f"{self._folder}/{baseline_id}.json"
 
     def _index(self) -> list[dict[str, Any]]:
-        file = self.folder / _INDEX
+        text = self._documents.read(f"{self._folder}/{_INDEX}")
         try:
-            stored: list[dict[str, Any]] = orjson.loads(file.read_bytes()) if file.is_file() else []
-        except OSError as error:
-            raise OutsideError(f"Cannot read '{file}': {error.strerror}.") from error
+            stored: list[dict[str, Any]] = orjson.loads(text) if text else []
         except orjson.JSONDecodeError as error:
-            raise ConfigError(f"'{file}' is no JSON ({error}): it was changed. Put it back, or remove it.") from error
+            raise ConfigError(
+                f"'{self._folder}/{_INDEX}' is no JSON ({error}): it was changed. Put it back, or remove it."
+            ) from error
         return stored
 
 
@@ -111,10 +121,3 @@ def _entry(stored: Mapping[str, Any], current: str | None) -> SavedBaseline:
         stored["rows"],
         stored["id"] == current,
     )
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside, then rename: a reader sees the old file or the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    beside.write_bytes(content)
-    beside.replace(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from hopsmon.config import ConfigProblems, MonitorConfig, Problem
 from hopsmon.core.baseline import Baseline
@@ -15,11 +14,11 @@ from hopsmon.core.techniques import registry
 from hopsmon.errors import ConfigError
 from hopsmon.streaming.plan import MonitorPlan, QueryPlan
 from hopsmon.streaming.ports import LogSource
-from hopsmon.wiring.adapters import source_of, store_at
+from hopsmon.wiring.adapters import source_of
+from hopsmon.wiring.homes import home_of
 from hopsmon.wiring.reference import baseline_of
 
 _LOG = logging.getLogger("hopsmon.wiring")
-CHECKPOINTS = "_checkpoints"
 
 
 def monitor_plan(config: MonitorConfig) -> MonitorPlan:
@@ -150,7 +149,7 @@ def query_plans(configs: Sequence[MonitorConfig]) -> list[QueryPlan]:
         raise ConfigError(f"Monitors need different names; these stand twice: {', '.join(twice)}.")
     queries: dict[tuple[str, str], list[MonitorConfig]] = {}
     for config in configs:
-        queries.setdefault((str(Path(config.store.path).resolve()), config.query_name), []).append(config)
+        queries.setdefault((home_of(config).place, config.query_name), []).append(config)
     shared = [name for name in {name for _, name in queries} if sum(name == other for _, other in queries) > 1]
     if shared:
         raise ConfigError(
@@ -163,11 +162,10 @@ def _query_plan(name: str, members: Sequence[MonitorConfig]) -> QueryPlan:
     first = members[0]
     for other in members[1:]:
         _check_same_log(name, first, other)
-    store = store_at(first.store.path)
-    source: LogSource = source_of(first.log)
-    checkpoint = Path(first.store.path).resolve() / CHECKPOINTS / name
+    home = home_of(first)
+    source: LogSource = source_of(first)
     monitors = tuple(monitor_plan(config) for config in members)
-    return QueryPlan(name, monitors, source, store, str(checkpoint), first.trigger)
+    return QueryPlan(name, monitors, source, home.tables, home.checkpoint(name), first.trigger)
 
 
 def _check_same_log(query: str, one: MonitorConfig, other: MonitorConfig) -> None:
@@ -175,7 +173,10 @@ def _check_same_log(query: str, one: MonitorConfig, other: MonitorConfig) -> Non
         part
         for part, mine, theirs in (
             ("log.kafka", one.log.kafka, other.log.kafka),
+            ("log.deployment", one.log.deployment, other.log.deployment),
+            ("log.feature_log", one.log.feature_log, other.log.feature_log),
             ("log.files", one.log.files, other.log.files),
+            ("store", one.store, other.store),
             ("trigger", one.trigger, other.trigger),
         )
         if mine != theirs

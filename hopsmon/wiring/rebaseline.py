@@ -8,17 +8,17 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import hopsmon
-from hopsmon.config import MonitorConfig, format_duration, parse_duration
+from hopsmon.config import MonitorConfig, format_duration, parse_duration, parse_moment
 from hopsmon.core.baseline import Baseline, Provenance, ReferenceWindow
 from hopsmon.core.rebaseline import Accepted, window_of
 from hopsmon.core.window import to_datetime, to_micros
 from hopsmon.errors import ConfigError
-from hopsmon.wiring.filters import Moment, to_moment
+from hopsmon.wiring.filters import Moment
 from hopsmon.wiring.plans import schema_of
 from hopsmon.wiring.reference import read_baseline_of
 
 if TYPE_CHECKING:
-    from hopsmon.adapters.local.store import LocalStore
+    from hopsmon.streaming.ports import Home, ResultTables
 
 FromWindows: TypeAlias = tuple[Moment | None, Moment | None] | int | str | timedelta
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -63,21 +63,21 @@ def span_of(from_windows: FromWindows) -> Span:
     if isinstance(from_windows, (str, timedelta)):
         return Span(back=parse_duration(from_windows))
     if isinstance(from_windows, tuple) and len(from_windows) == 2:
-        since, until = (None if moment is None else to_moment(moment) for moment in from_windows)
+        since, until = (None if moment is None else parse_moment(moment) for moment in from_windows)
         return Span(since, until)
     raise ConfigError(
         f'from_windows: {from_windows!r} is none of (since, until), a number of windows, or a time such as "7d".'
     )
 
 
-def rebaselined(store: LocalStore, config: MonitorConfig, span: Span) -> tuple[Baseline, Baseline]:
+def rebaselined(home: Home, config: MonitorConfig, span: Span) -> tuple[Baseline, Baseline]:
     """The baseline the monitor has, and the one its windows of that span make.
 
     Raises:
         ConfigError: no such windows, too few, or windows of an earlier hopsmon, which kept no statistics to add up.
     """
     old = read_baseline_of(config)
-    windows = _windows(store, config, span)
+    windows = _windows(home.tables, config, span)
     first, last = (to_datetime(windows[at].start) for at in (0, -1))
     source = (
         f"{len(windows):,} windows of monitor {config.name}, {first:%Y-%m-%d %H:%M} to "
@@ -88,7 +88,7 @@ def rebaselined(store: LocalStore, config: MonitorConfig, span: Span) -> tuple[B
     return old, accepted.baseline(old, schema_of(config, old), made)
 
 
-def _windows(store: LocalStore, config: MonitorConfig, span: Span) -> list[ReferenceWindow]:
+def _windows(store: ResultTables, config: MonitorConfig, span: Span) -> list[ReferenceWindow]:
     """Closed windows of all traffic; of overlapping ones those that start at multiples of their length."""
     size = to_micros(config.window.size)
     closed = {
@@ -121,7 +121,7 @@ _KEPT = (*_PLACE, "summary")
 
 
 def _rows(
-    store: LocalStore,
+    store: ResultTables,
     table: str,
     config: MonitorConfig,
     columns: tuple[str, ...],

@@ -14,7 +14,7 @@ import pyarrow.dataset as ds
 
 import hopsmon
 from hopsmon.adapters.files.reference import open_files
-from hopsmon.config import MonitorConfig, format_duration
+from hopsmon.config import DataConfig, MonitorConfig, format_duration
 from hopsmon.core.baseline import Baseline, Provenance
 from hopsmon.core.baseline_builder import build_from_parts
 from hopsmon.core.event_times import column_and_unit
@@ -24,7 +24,11 @@ from hopsmon.core.reference_slices import UNSLICEABLE
 from hopsmon.core.schema import FeatureType, ModelRef
 from hopsmon.core.season import Season
 from hopsmon.errors import ConfigError
+from hopsmon.streaming.ports import Home
 from hopsmon.wiring.adapters import require
+from hopsmon.wiring.history import BaselineHistory
+from hopsmon.wiring.homes import LocalHome, home_of
+from hopsmon.wiring.hopsworks import project_baseline
 
 _LOG = logging.getLogger("hopsmon.wiring")
 ROWS_AT_ONCE = 2_000_000  # up to so many the bin edges are exact quantiles; more are read in parts, to bound memory
@@ -80,37 +84,43 @@ def _fitting(baseline: Baseline, config: MonitorConfig) -> Baseline:
 
 def read_baseline_of(config: MonitorConfig) -> Baseline:
     """The baseline that the configuration names, as it is."""
-    if config.baseline.data is not None:
-        data = config.baseline.data
-        named = [name for spec in config.predictions or () for name in spec]
-        columns = open_data(Path(data.path)).schema
-        predictions = data.predictions or tuple(name for name in named if name in columns.names)
-        model = ModelRef(config.model.name, config.model.version)
-        window = config.window.size if data.event_time is not None else None
-        return baseline_of_data(
-            Path(data.path),
-            model,
-            predictions,
-            data.types,
-            data.exclude,
-            event_time=data.event_time,
-            window=window,
-            season=data.season,
-            slices=_sliceable(config, columns, predictions),
-        )
-    return _read(Path(str(config.baseline.file)))
+    source = config.baseline
+    if source.file is not None:
+        return _read(Path(source.file))
+    if source.data is not None:
+        return _of_data(config, source.data)
+    if source.saved is not None:
+        return BaselineHistory(home_of(config).documents, config.name).load(source.saved)
+    return project_baseline(config)
 
 
-def _sliceable(config: MonitorConfig, columns: pa.Schema, predictions: Sequence[str]) -> list[str]:
+def _of_data(config: MonitorConfig, data: DataConfig) -> Baseline:
+    named = [name for spec in config.predictions or () for name in spec]
+    columns = open_data(Path(data.path)).schema
+    predictions = data.predictions or tuple(name for name in named if name in columns.names)
+    return baseline_of_data(
+        Path(data.path),
+        ModelRef(config.model.name, config.model.version),
+        predictions,
+        data.types,
+        data.exclude,
+        event_time=data.event_time,
+        window=config.window.size if data.event_time is not None else None,
+        season=data.season,
+        slices=sliceable(config.slices, columns, predictions, data.types),
+    )
+
+
+def sliceable(
+    slices: Sequence[str], columns: pa.Schema, predictions: Sequence[str], types: Mapping[str, FeatureType]
+) -> list[str]:
     """The monitor's slices that the data can have; what is wrong with others is told with the rest of the file."""
-    data = config.baseline.data
-    types = data.types if data is not None else {}
-    labels = {name for name in config.slices if name in columns.names and name not in predictions}
+    labels = {name for name in slices if name in columns.names and name not in predictions}
     schema = infer_schema(
         pa.schema([columns.field(name) for name in labels]), (), {n: types[n] for n in labels & types.keys()}
     )
     kinds = {feature.name: feature.type for feature in schema.features}
-    return [name for name in config.slices if kinds.get(name, FeatureType.NUMERIC) not in UNSLICEABLE]
+    return [name for name in slices if kinds.get(name, FeatureType.NUMERIC) not in UNSLICEABLE]
 
 
 def _read(path: Path) -> Baseline:
@@ -202,3 +212,17 @@ def _in_parts(data: ds.Dataset, names: list[str]) -> Iterator[pa.Table]:
             waiting = []
     if waiting:
         yield pa.Table.from_batches(waiting)
+
+
+def kept_at_home(config: MonitorConfig, home: Home) -> MonitorConfig:
+    """The configuration as every machine of its home can use it: a project's store keeps baselines of local files.
+
+    Raises:
+        ConfigError: the baseline cannot be used.
+        OutsideError: the store cannot be written.
+    """
+    source = config.baseline
+    if isinstance(home, LocalHome) or (source.file is None and source.data is None):
+        return config
+    kept = BaselineHistory(home.documents, config.name).save(read_baseline_of(config))
+    return MonitorConfig.from_mapping({**config.to_mapping(), "baseline": {"saved": kept}})

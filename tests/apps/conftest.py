@@ -137,5 +137,5 @@ def store_folder(tmp_path: Path) -> Path:
 
     rows = {"hopsmon_drift": drift_rows(), **rows_of_other_tables()}
     tables = {name: TABLES[name].table(found) for name, found in rows.items()}
-    wiring.store_at(tmp_path / "monitoring").write(tables, "test", 0)
+    wiring.home_at(tmp_path / "monitoring").tables.write(tables, "test", 0)
     return tmp_path / "monitoring"

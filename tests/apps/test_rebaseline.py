@@ -95,7 +95,7 @@ def monitor(tmp_path: Path, baseline: Baseline, tables: dict[str, pa.Table]) -> 
     (tmp_path / "events").mkdir()
     (tmp_path / "baseline.json").write_text(baseline.to_json(), "utf-8")
     monitor = hopsmon.connect(tmp_path / "store").create_monitor(settings(tmp_path))
-    monitor.store._tables.write(tables, "test", 0)
+    monitor.store._home.tables.write(tables, "test", 0)
     return monitor
 
 
@@ -200,7 +200,7 @@ def test_windows_of_an_earlier_hopsmon_are_told(monitor: Monitor) -> None:
     rows = [{**row, "summary": None} for row in judge.statistics_rows(plan, closed)]
     windows = [judge.window_row(plan, closed, start)]
     tables = {WINDOWS.name: WINDOWS.table(windows), STATISTICS.name: STATISTICS.table(rows)}
-    monitor.store._tables.write(tables, "old", 0)
+    monitor.store._home.tables.write(tables, "old", 0)
     with pytest.raises(ConfigError, match=r"1 of these 3 windows .* written by an earlier hopsmon"):
         monitor.rebaseline(3)
 
@@ -228,7 +228,7 @@ def test_the_summary_is_for_hopsmon_alone(monitor: Monitor, run: Run) -> None:
     shown = run("show", "statistics", "--store", monitor.store.path, "--json", "--limit", "1")
     assert shown.exit_code == 0, shown.stderr
     assert '"summary"' not in shown.stdout
-    raw = monitor.store._tables.read(STATISTICS.name)
+    raw = monitor.store._home.tables.read(STATISTICS.name)
     sliced = [row["summary"] is None for row in raw.select(["slice", "summary"]).to_pylist() if row["slice"]]
     assert sliced
     assert all(sliced)
@@ -262,7 +262,7 @@ def test_rebaseline_on_the_command_line(monitor: Monitor, run: Run, tmp_path: Pa
     file.write_text(monitor.config.to_yaml(), "utf-8")
     back = run("baselines", file, "--use", before.id)
     assert back.exit_code == 0, back.stderr
-    assert f"Write into {file}: baseline: {{file: " in back.stdout
+    assert f"Write into {file}: baseline: {{saved: {before.id}}}" in back.stdout
     since = run("rebaseline", file, "--since", "2026-03-02", "--until", "2026-03-03")
     assert "24 windows of monitor credit, 2026-03-02 00:00 to 2026-03-03 00:00" in since.stdout
 

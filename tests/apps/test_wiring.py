@@ -214,9 +214,9 @@ def test_a_missing_extra_says_how_to_install_it(monitor_file: Path, monkeypatch:
     )
     kafka = {"kafka": {"bootstrap_servers": "b:9092", "topic": "t"}}
     with pytest.raises(ConfigError, match=r"pip install 'hopsmon\[kafka\]'"):
-        wiring.source_of(config(monitor_file, log=kafka).log)
+        wiring.source_of(config(monitor_file, log=kafka))
     with pytest.raises(ConfigError, match=r"pip install 'hopsmon\[local\]'"):
-        wiring.store_at("x")
+        wiring.home_at("x")
 
 
 def test_a_files_monitor_imports_no_kafka(monitor_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,9 +232,9 @@ def test_a_files_monitor_imports_no_kafka(monitor_file: Path, monkeypatch: pytes
     assert plan.source.packages == ()
 
 
-def test_the_store_must_be_a_folder_for_now() -> None:
-    with pytest.raises(ConfigError, match="local folder"):
-        wiring.store_at("s3://bucket/monitoring")
+def test_a_store_is_a_folder_or_a_project() -> None:
+    with pytest.raises(ConfigError, match="local folder, or a Hopsworks project"):
+        wiring.home_at("s3://bucket/monitoring")
 
 
 def test_monitors_of_one_query_share_its_plan(monitor_file: Path) -> None:

@@ -21,11 +21,12 @@ import yaml
 from hopsmon.adapters.kafka.broker import LocalBroker
 from hopsmon.adapters.kafka.producer import publish
 from hopsmon.adapters.local.store import LocalStore
+from hopsmon.core.baseline_builder import build_baseline
 from hopsmon.core.statistics.quantiles import Quantiles
 from hopsmon.core.techniques.registry import DEFAULT_TECHNIQUES
 from hopsmon.streaming.tables import PERCENTILES, TABLES
-from tests.support.monitors import baseline
-from tests.support.traffic import Traffic
+from tests.support.monitors import MODEL
+from tests.support.traffic import Traffic, reference
 
 KILLS = 10
 SEQUENCES = ("e_detector", "cusum")  # those that keep a state from window to window
@@ -37,7 +38,8 @@ RANK_ERROR = Quantiles().sketch.normalized_rank_error(False)
 
 def configure(folder: Path, servers: str, topic: str) -> Path:
     folder.mkdir()
-    (folder / "baseline.json").write_text(baseline().to_json())
+    known = build_baseline(reference(), MODEL, predictions=["score"], slices=["city"])  # sequences follow its slices
+    (folder / "baseline.json").write_text(known.to_json())
     config = {
         "name": "credit",
         "model": {"name": "credit", "version": 3},

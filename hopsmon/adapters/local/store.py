@@ -9,7 +9,6 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from hopsmon.adapters.local import merging
 from hopsmon.errors import OutsideError, TransientError, UnknownNameError
+from hopsmon.streaming.ports import TableSize
 from hopsmon.streaming.tables import STATES, TABLES, TableSpec
 
 _APPENDS, _REPLACES = 0, 1  # what a monitor's rows of one writer do, as the version of a mark in the log
@@ -28,16 +28,6 @@ APPENDED = ("hopsmon_outliers", "hopsmon_rejects")  # many rows, and new ones by
 STATES_RETENTION_HOURS = 2
 TARGET_FILE = 16 << 20  # bytes; compaction rewrites the files below it, within a write: bounds how long that one waits
 _CONFLICT_TRIES = 10
-
-
-@dataclass(frozen=True, slots=True)
-class TableSize:
-    """How much a table's current version holds."""
-
-    rows: int
-    files: int
-    bytes: int
-    version: int
 
 
 class LocalStore:

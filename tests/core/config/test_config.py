@@ -14,7 +14,13 @@ from pydantic.fields import FieldInfo
 from hopsmon.config import (
     BaselineConfig,
     DataConfig,
+    DeploymentBaselineConfig,
+    DeploymentLogConfig,
+    FeatureGroupConfig,
+    FeatureLogConfig,
     FilesConfig,
+    HopsworksConfig,
+    HopsworksStoreConfig,
     KafkaConfig,
     LimitsConfig,
     LogConfig,
@@ -22,6 +28,7 @@ from hopsmon.config import (
     ModelConfig,
     MonitorConfig,
     StoreConfig,
+    TrainingDatasetConfig,
     WindowConfig,
     format_duration,
     parse_duration,
@@ -33,20 +40,54 @@ from tests.core.config.examples import FULL, LEAST
 from tests.goldens import assert_golden
 
 REQUIRED = object()
+READING = {
+    "starting_offsets": "earliest",
+    "max_offsets_per_trigger": 500_000,
+    "min_partitions": None,
+    "on_data_loss": "report",
+    "options": {},
+}
+REFERENCE = {"read": "statistics", "predictions": (), "exclude": (), "event_time": None, "season": Season.NONE}
 DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
     ModelConfig: {"name": REQUIRED, "version": None},
-    KafkaConfig: {
-        "bootstrap_servers": REQUIRED,
-        "topic": REQUIRED,
-        "starting_offsets": "earliest",
-        "max_offsets_per_trigger": 500_000,
-        "min_partitions": None,
-        "on_data_loss": "report",
-        "options": {},
-    },
+    KafkaConfig: {**READING, "bootstrap_servers": REQUIRED, "topic": REQUIRED},
     FilesConfig: {"path": REQUIRED, "max_files_per_trigger": None},
     MatchConfig: {"service": None, "namespace": None, "component": None, "source": None, "model_version": None},
-    LogConfig: {"kafka": None, "files": None, "format": "auto", "match": MatchConfig()},
+    LogConfig: {
+        "kafka": None,
+        "deployment": None,
+        "feature_log": None,
+        "files": None,
+        "format": "auto",
+        "match": MatchConfig(),
+    },
+    DeploymentLogConfig: {**READING, "name": REQUIRED},
+    FeatureLogConfig: {**READING, "feature_view": REQUIRED, "version": 1, "read_from": "topic"},
+    HopsworksConfig: {
+        "host": None,
+        "port": 443,
+        "project": None,
+        "api_key": None,
+        "hostname_verification": False,
+        "trust_store": None,
+    },
+    FeatureGroupConfig: {**REFERENCE, "name": REQUIRED, "version": 1, "from_commit": None, "to_commit": None},
+    TrainingDatasetConfig: {
+        **REFERENCE,
+        "feature_view": REQUIRED,
+        "version": 1,
+        "training_dataset_version": 1,
+        "split": None,
+        "before_transformation": False,
+    },
+    DeploymentBaselineConfig: {
+        **REFERENCE,
+        "name": REQUIRED,
+        "training_dataset_version": None,
+        "split": None,
+        "before_transformation": False,
+    },
+    HopsworksStoreConfig: {"online": False, "version": 1, "folder": None, "tags": {}, "native_results": False},
     DataConfig: {
         "path": REQUIRED,
         "predictions": (),
@@ -55,14 +96,21 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "event_time": None,
         "season": Season.NONE,
     },
-    BaselineConfig: {"file": None, "data": None},
+    BaselineConfig: {
+        "file": None,
+        "data": None,
+        "saved": None,
+        "feature_group": None,
+        "training_dataset": None,
+        "deployment": None,
+    },
     WindowConfig: {
         "size": timedelta(minutes=15),
         "slide": None,
         "lateness": timedelta(minutes=1),
         "close_idle_after": timedelta(seconds=30),
     },
-    StoreConfig: {"path": "./monitoring"},
+    StoreConfig: {"path": None, "hopsworks": None},
     LimitsConfig: {
         "min_instances": 30,
         "max_slices": 100,
@@ -94,6 +142,7 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "correction": Correction.BENJAMINI_HOCHBERG,
         "importances": {},
         "store": StoreConfig(),
+        "hopsworks": HopsworksConfig(),
         "query": None,
         "trigger": timedelta(0),
         "limits": LimitsConfig(),
@@ -122,6 +171,8 @@ def test_every_field_is_documented_with_its_default(section: type[BaseModel], na
     assert ("Required" if field.is_required() else "Default:") in text, f"{section.__name__}.{name}"
     if isinstance(default, timedelta):
         assert f"Default: {format_duration(default)}" in text
+    elif isinstance(default, bool):
+        assert f"Default: {str(default).lower()}" in text
     elif isinstance(default, (int, str)):
         assert f"Default: {default:,}" in text if isinstance(default, int) else f"Default: {default}" in text
 

@@ -1,0 +1,156 @@
+"""Store: monitors and their results in one place, a folder or a Hopsworks project; the same calls in both."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from hopsmon import wiring
+from hopsmon.config import MonitorConfig
+from hopsmon.errors import ConfigError, UnknownNameError
+from hopsmon.sdk.monitor import Monitor
+from hopsmon.streaming.tables import TABLES
+from hopsmon.wiring.filters import Filters
+
+if TYPE_CHECKING:
+    from hopsmon.streaming.ports import Home
+
+MONITORS = "_monitors"
+_LOG = logging.getLogger("hopsmon.sdk")
+
+
+def connect(place: Any) -> Store:
+    """The store in a folder, which is made when something is written; or that of a Hopsworks project.
+
+    Args:
+        place: a folder; a project, as `hopsworks.login()` gives it; or "hopsworks:PROJECT", which logs in as the
+            environment says ("hopsworks:" for the project that the environment names).
+
+    Raises:
+        ConfigError: the place cannot be a store.
+        OutsideError: Hopsworks cannot be reached.
+    """
+    return Store(wiring.home_at(place))
+
+
+class Store:
+    """Monitors and their results in one place."""
+
+    def __init__(self, home: Home | str | os.PathLike[str]) -> None:
+        self._home = wiring.home_at(home) if isinstance(home, (str, os.PathLike)) else home
+
+    def __repr__(self) -> str:
+        return f"Store({self.place!r})"
+
+    @property
+    def place(self) -> str:
+        """What `hopsmon.connect` finds it by."""
+        return self._home.place
+
+    @property
+    def path(self) -> Path:
+        """The folder of a local store.
+
+        Raises:
+            ConfigError: it is in no folder.
+        """
+        if not isinstance(self._home, wiring.LocalHome):
+            raise ConfigError(f"The store {self.place} is in no folder; its tables are feature groups of the project.")
+        return self._home.path
+
+    def create_monitor(
+        self, config: MonitorConfig | Mapping[str, Any] | str | os.PathLike[str] | None = None, /, **settings: Any
+    ) -> Monitor:
+        """Save a monitor in this store; one of the same name is replaced, its results stay.
+
+        In a project, a baseline that comes from a local file or local data is kept in the project's store.
+
+        Args:
+            config: a MonitorConfig, plain values, or the path of a YAML file.
+            settings: the same as keyword arguments; they win over `config`.
+
+        Raises:
+            ConfigError: everything that is wrong with the configuration, at once.
+            OutsideError: the store cannot be written.
+        """
+        made = wiring.kept_at_home(self._config(config, settings), self._home)
+        self._tell_replaced_baseline(made)
+        return self._save(made)
+
+    def _save(self, made: MonitorConfig) -> Monitor:
+        self._home.documents.write(f"{MONITORS}/{made.name}.yaml", made.to_yaml().encode())
+        return Monitor(self, made)
+
+    def _tell_replaced_baseline(self, made: MonitorConfig) -> None:
+        """A configuration file from before `rebaseline` would go back to the old normal without a word."""
+        try:
+            saved = self.monitor(made.name).config.baseline
+        except ConfigError:  # there is none, or an earlier version wrote it
+            return
+        if saved.saved is not None and saved != made.baseline:
+            _LOG.warning(
+                "monitor %s: it goes back from the accepted baseline %s to that of this configuration. To keep it, "
+                "write there: baseline: {saved: %s}",
+                made.name,
+                saved.saved,
+                saved.saved,
+            )
+
+    def _config(self, config: object, settings: Mapping[str, Any]) -> MonitorConfig:
+        folder = Path.cwd()
+        if isinstance(config, (str, os.PathLike)):
+            folder = Path(config).resolve().parent
+            config = MonitorConfig.from_file(Path(config))
+        if isinstance(config, MonitorConfig):
+            made = MonitorConfig.from_mapping({**config.to_mapping(), **settings}, folder=folder)
+        else:
+            values = config if isinstance(config, Mapping) else {}
+            here = {"store": wiring.store_section(self._home)}
+            made = MonitorConfig.from_mapping({**here, **values, **settings}, folder=folder)
+        if wiring.home_of(made).place != self.place:
+            raise ConfigError(
+                f"The configuration's store is '{wiring.home_of(made).place}', but this store is '{self.place}'. Leave "
+                "`store` out."
+            )
+        return made
+
+    def monitor(self, name: str) -> Monitor:
+        """A saved monitor.
+
+        Raises:
+            UnknownNameError: the store has none of that name; the message lists those it has.
+        """
+        names = self._names()
+        text = self._home.documents.read(f"{MONITORS}/{name}.yaml") if name in names else None
+        if text is None:
+            raise UnknownNameError("monitor", name, names)
+        where = f"{self.place}/{MONITORS}/{name}.yaml"
+        return Monitor(self, MonitorConfig.from_yaml(text.decode("utf-8"), where))
+
+    def monitors(self) -> list[Monitor]:
+        """All saved monitors, by name."""
+        return [self.monitor(name) for name in self._names()]
+
+    def _names(self) -> list[str]:
+        names = self._home.documents.names(MONITORS)
+        return [name.removesuffix(".yaml") for name in names if name.endswith(".yaml")]
+
+    def read(self, table: str, monitor: str | None = None, **filters: Any) -> pa.Table:
+        """Rows of a result table (drift, outliers, statistics, windows, rejects or alerts); see `Filters`."""
+        name = f"hopsmon_{table}"
+        if name not in TABLES:
+            raise UnknownNameError("table", table, [known.removeprefix("hopsmon_") for known in TABLES])
+        return Filters(**filters).of(self._home.tables.read(name, monitor, TABLES[name].shown), TABLES[name])
+
+    def optimize(self) -> Mapping[str, Mapping[str, int]]:
+        """Merge the tables' small files; see `hopsmon optimize`."""
+        return self._home.tables.optimize()
+
+    def vacuum(self, *, retention_hours: float | None = None, dry_run: bool = False) -> Mapping[str, Mapping[str, int]]:
+        """Delete files no version in the retention time needs; see `hopsmon vacuum`."""
+        return self._home.tables.vacuum(retention_hours=retention_hours, dry_run=dry_run)
