@@ -104,10 +104,16 @@ def _reason(error: Exception) -> str:
 def missing(kind: str, wanted: str, there: Iterable[str], next_step: str) -> ConfigError:
     """Something that was asked for by its name and is not there: what is, the nearest, and what to do."""
     names = list(dict.fromkeys(there))
-    near = difflib.get_close_matches(wanted, names, n=1)
     shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
-    hint = f" Did you mean '{near[0]}'?" if near and near[0] != wanted else ""
-    return ConfigError(f"There is no {kind} '{wanted}'. There are: {shown or 'none'}.{hint} {next_step}")
+    return ConfigError(
+        f"There is no {kind} '{wanted}'. There are: {shown or 'none'}.{nearest(wanted, names)} {next_step}"
+    )
+
+
+def nearest(wanted: str, names: Iterable[str]) -> str:
+    """The name that may have been meant, as a question to end a sentence with; empty where none is near."""
+    near = difflib.get_close_matches(wanted, list(names), n=1)
+    return f" Did you mean '{near[0]}'?" if near and near[0] != wanted else ""
 
 
 def missing_version(kind: str, name: str, version: int, there: Iterable[int], next_step: str) -> ConfigError:

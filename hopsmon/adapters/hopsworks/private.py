@@ -84,6 +84,17 @@ def online_topic_name(feature_group: Any) -> str:
     return str(_member(feature_group, "_online_topic_name", "online_topic_name"))
 
 
+def root_feature_group(feature_view: Any) -> Any:
+    """The feature group a feature view's query starts from; its event time is the view's."""
+    return _member(feature_view.query, "_left_feature_group", "left_feature_group")
+
+
+def feature_view_names(feature_store: Any) -> list[str]:
+    """The names of all feature views."""
+    api = _member(_member(feature_store, "_feature_view_engine"), "_feature_view_api")
+    return sorted({str(one["name"]) for one in _member(api, "_get_all", "get_all")()})
+
+
 def save_statistics(entity: Any, statistics: Any, feature_view: Any = None) -> Any:
     """Register statistics of a feature group (or of a training dataset of a feature view) that we have computed."""
     engine = _member(entity, "_statistics_engine")

@@ -51,7 +51,7 @@ def _by_position(columns: Sequence[RawColumn], features: Sequence[Feature]) -> d
 
 
 def _by_name(named: Named, features: Sequence[Feature]) -> dict[str, Column]:
-    columns = named.columns
+    columns = _renamed(named.columns, [feature.name for feature in features])
     if not any(feature.name in columns for feature in features):
         if len(columns) == len(features) and (named.ordered or len(columns) == 1):
             return _by_position(list(columns.values()), features)
@@ -63,6 +63,22 @@ def _by_name(named: Named, features: Sequence[Feature]) -> dict[str, Column]:
         else null_column(rows, feature.type)
         for feature in features
     }
+
+
+def _renamed(columns: Mapping[str, RawColumn], wanted: Sequence[str]) -> Mapping[str, RawColumn]:
+    """Columns by the features' names, where these are the senders' as a feature store keeps them.
+
+    Hopsworks writes names small, and "_" for spaces; requests still say "Sepal Length". A name that fits exactly goes
+    first, and two columns that would become one are left as they are.
+    """
+    missing = [name for name in wanted if name not in columns]
+    if not missing:
+        return columns
+    spare: dict[str, list[str]] = {}
+    for name in columns.keys() - set(wanted):
+        spare.setdefault(name.lower().replace(" ", "_"), []).append(name)
+    found = {name: spare[name][0] for name in missing if len(spare.get(name, ())) == 1}
+    return {**columns, **{name: columns[sent] for name, sent in found.items()}} if found else columns
 
 
 def _wrong_width(seen: int, features: Sequence[Feature]) -> UnreadableError:

@@ -140,8 +140,9 @@ class Decoded:
         rejects: what could not be read, by row.
         event_time: microseconds for each message; the arrival time where the message has none.
         own_time: which messages carry a time of their own.
-        attributes: service, namespace, component, source, model_version; a key is missing if no message has it.
-            Read from the messages when asked for.
+        attributes: service, namespace, component, source, model_version, serving (Hopsworks' number of a deployment),
+            feature_group (of a feature log); a key is missing if no message has it. Read from the messages when asked
+            for.
     """
 
     rows: int

@@ -105,7 +105,8 @@ class _Records:
             ids=partial(self._text, "inferenceId", records) if self._version == PER_SIDE else nobody,
             attributes={
                 "service": partial(self._text, "modelName", records),
-                "model_version": partial(self._model_versions, records),
+                "model_version": partial(self._numbers_as_text, "modelVersion", records),
+                "serving": partial(self._numbers_as_text, "id", records),
             },
         )
 
@@ -135,8 +136,8 @@ class _Records:
         codes = self._numbers["responseHttpCode"][records]
         return np.asarray((codes >= FIRST_CODE) & (codes // 100 != SUCCESS))
 
-    def _model_versions(self, records: IntArray) -> pa.StringArray:
-        return pa.array(self._numbers["modelVersion"][records]).cast(pa.string())
+    def _numbers_as_text(self, field: str, records: IntArray) -> pa.StringArray:
+        return pa.array(self._numbers[field][records]).cast(pa.string())
 
     def _text(self, field: str, records: IntArray) -> pa.StringArray:
         return as_text(self._cursor.column(self._texts[field], records))

@@ -83,6 +83,12 @@ def test_request_of_v4_counts_whatever_its_code() -> None:
         assert decode(log(write(4, responseHttpCode=code))).decoded == 1
 
 
+def test_the_number_of_the_deployment_tells_models_of_one_topic_apart() -> None:
+    decoded = decode(log(write(4, servingId=7), write(1, modelId=8), write(4, servingId=7)))
+    serving = decoded.attributes["serving"]
+    assert [serving.at(row) for row in range(3)] == ["7", "8", "7"]
+
+
 def test_all_versions_in_one_batch_keep_their_rows() -> None:
     messages = [write(v, modelName=f"m{v}") for v in (4, 1, 3, 2, 4, 1)] + [CONFLUENT + write(3, modelName="c3")]
     decoded = decode(log(*messages))

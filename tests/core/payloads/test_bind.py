@@ -107,6 +107,19 @@ def test_names_decide_where_there_are_names() -> None:
     assert bound({"instances": [{"b": 1, "a": {"x": [1]}}]}, TWO) == {"a": [INVALID], "b": [1.0]}
 
 
+def test_names_of_a_feature_store_are_the_senders_written_small() -> None:
+    names = ("sepal_length", "class")
+    flower = ModelSchema(tuple(Feature(name, FeatureType.NUMERIC) for name in names))
+    assert bound({"instances": [{"Class": 1, "Sepal Length": 2}]}, flower) == {"sepal_length": [2.0], "class": [1.0]}
+    assert bound({"instances": [{"class": 1, "CLASS": 3}]}, flower) == {"sepal_length": [NULL], "class": [1.0]}
+    assert bound(tensors(CLASS=1, SEPAL_LENGTH=2), flower) == {"sepal_length": [2.0], "class": [1.0]}
+
+
+def test_two_columns_of_one_small_name_stay_apart() -> None:
+    flower = ModelSchema((Feature("class", FeatureType.NUMERIC), Feature("b", FeatureType.NUMERIC)))
+    assert bound({"instances": [{"Class": 1, "CLASS": 3, "b": 2}]}, flower) == {"class": [NULL], "b": [2.0]}
+
+
 def test_a_missing_name_is_null_in_columns_of_labels_too() -> None:
     assert bound({"instances": [{"b": 1}]}, schema(FeatureType.STRING, FeatureType.NUMERIC)) == {"a": [-1], "b": [1.0]}
 
