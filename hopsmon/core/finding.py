@@ -28,6 +28,8 @@ class Reason(Word):
     CONSTANT_REFERENCE = "constant_reference"  # the reference has one value, so the score is not defined
     EMPTY_REFERENCE = "empty_reference"  # the reference has no usable value
     ALL_NULL = "all_null"  # every value in the window is null, non-finite or of a wrong type
+    EXPECTATION_FAILED = "expectation_failed"  # the window does not meet an expectation of the users' suite
+    NOT_CHECKABLE = "not_checkable"  # an expectation that a window of a stream cannot be held to; details["why"]
     FAILED = "failed"  # the technique raised; details["error"] has the text
 
 
@@ -63,6 +65,16 @@ class Finding:
     def by_convention(self) -> bool:
         """Whether the verdict is another library's (`techniques.conventions`); then nothing else here changes it."""
         return "convention" in self.details
+
+    @property
+    def by_expectation(self) -> bool:
+        """Whether it says how an expectation fared: what the users wrote stands, and is no shift that has a cause."""
+        return "expectation" in self.details
+
+    @property
+    def stands(self) -> bool:
+        """Whether neither natural variation nor a correction changes the verdict."""
+        return self.by_convention or self.by_expectation
 
     @classmethod
     def not_computable(cls, technique: str, feature: str | None, reason: Reason, n: int = 0, **details: Any) -> Finding:

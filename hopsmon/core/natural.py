@@ -89,7 +89,7 @@ class NaturalVariation:
 
     def _applied(self, finding: Finding) -> Finding:
         natural = self._threshold(finding)
-        if finding.by_convention:
+        if finding.stands:
             return finding
         if natural is None or finding.score is None or finding.threshold is None or natural <= finding.threshold:
             return finding

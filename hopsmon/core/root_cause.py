@@ -25,14 +25,15 @@ def explained(findings: Sequence[Finding], importances: Mapping[str, float]) -> 
 
     Contributions are those the technique gives (details["contributions"]), else the `evidence` of the same window.
     """
-    if not any(map(_of_model, findings)):
+    if not any(map(of_drifted_model, findings)):
         return list(findings)
     beside = evidence(findings)
-    return [_explained(finding, beside, importances) if _of_model(finding) else finding for finding in findings]
+    return [_explained(finding, beside, importances) if of_drifted_model(finding) else finding for finding in findings]
 
 
-def _of_model(finding: Finding) -> bool:
-    return finding.is_drift and finding.feature is None
+def of_drifted_model(finding: Finding) -> bool:
+    """Whether it says that the whole model has drifted; an expectation on several features does not."""
+    return finding.is_drift and finding.feature is None and not finding.by_expectation
 
 
 def _explained(finding: Finding, beside: Mapping[str, float], importances: Mapping[str, float]) -> Finding:
@@ -95,7 +96,8 @@ def evidence(findings: Sequence[Finding]) -> dict[str, float]:
     over its threshold: PSI where it ran, else the distance that judged most features. A drifted feature which that
     one does not judge counts with its largest score over threshold, at most 100.
     """
-    single = [finding for finding in findings if finding.feature is not None and _times(finding) is not None]
+    shifts = [finding for finding in findings if finding.feature is not None and not finding.by_expectation]
+    single = [finding for finding in shifts if _times(finding) is not None]
     chosen = _yardstick(single)
     found: dict[str, float] = {}
     for finding in single:
@@ -160,7 +162,7 @@ def rank_slices(
 
 def _drifted(findings: Sequence[Finding]) -> dict[str, float]:
     """The evidence of those features that have drifted."""
-    names = {finding.feature for finding in findings if finding.is_drift}
+    names = {finding.feature for finding in findings if finding.is_drift and not finding.by_expectation}
     return {name: value for name, value in evidence(findings).items() if name in names}
 
 

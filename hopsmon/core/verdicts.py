@@ -111,6 +111,6 @@ def corrected_online(findings: Sequence[Finding], memory: OnlineFdr, alpha: floa
 
 def _with_adjusted(finding: Finding, p_adjusted: float, alpha: float | None) -> Finding:
     finding = replace(finding, p_adjusted=p_adjusted)
-    if finding.is_drift and not finding.by_convention and alpha is not None and p_adjusted >= alpha:
+    if finding.is_drift and not finding.stands and alpha is not None and p_adjusted >= alpha:
         return replace(finding, is_drift=False, severity=Severity.NONE, reason=Reason.OK)
     return finding

@@ -10,7 +10,7 @@ import numpy as np
 
 from hopsmon.core.finding import Finding, Reason, Severity
 from hopsmon.core.multiplicity import e_benjamini_hochberg
-from hopsmon.core.root_cause import MOST_RANKED, rank_slices
+from hopsmon.core.root_cause import MOST_RANKED, of_drifted_model, rank_slices
 
 E_DETECTOR = "e_detector"  # its finding for the model: score = log10 of the evidence M, threshold = log10 of c
 _LARGEST = 300.0  # beyond, 10^x is no float
@@ -66,12 +66,12 @@ def ranked(findings: BySlice, rows: Mapping[str, int], importances: Mapping[str,
     result = {name: list(of) for name, of in findings.items()}
     slices = {name: of for name, of in findings.items() if name}
     whole = result.get("", [])
-    if not slices or not any(finding.is_drift and finding.feature is None for finding in whole):
+    if not slices or not any(map(of_drifted_model, whole)):
         return result
     ranking = rank_slices(slices, rows, importances)[:MOST_RANKED]
     result[""] = [
         replace(finding, details={**finding.details, "slices": ranking})
-        if finding.is_drift and finding.feature is None
+        if of_drifted_model(finding)
         else finding
         for finding in whole
     ]

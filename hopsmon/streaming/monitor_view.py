@@ -13,6 +13,7 @@ from hopsmon.core.payloads import Decoded, Reject, RejectReason, bind
 from hopsmon.core.statistics.recipe import Recipe
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.statistics.table import DEFAULT_STATISTICS
+from hopsmon.core.techniques.guard import measures_of
 from hopsmon.core.techniques.protocols import InstanceTechnique
 from hopsmon.core.window import to_micros
 from hopsmon.streaming.flagged import Flagger, reject_rows
@@ -30,7 +31,8 @@ class MonitorView:
         self.plan = plan
         self._flagger = Flagger(plan, run)
         self.windows: dict[Key, Summary] = {}
-        self._recipe = Recipe(plan.schema, plan.baseline.features, DEFAULT_STATISTICS | needs_of(plan))
+        statistics = DEFAULT_STATISTICS | needs_of(plan)
+        self._recipe = Recipe(plan.schema, plan.baseline.features, statistics, measures_of(plan.techniques))
         self._slicer = Slicer(plan)
         self._newest: int = NEVER
         self._tally = Tally()

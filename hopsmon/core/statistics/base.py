@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from typing_extensions import Self
 
@@ -64,6 +64,9 @@ class ModelStatistic(ABC):
     def of_batch(cls, batch: Batch, features: Sequence[Feature], /) -> Any:
         """The statistic of a batch of requests; `features` are the model's, whether the batch has them or not."""
 
+
+# Makes a statistic of a batch by settings of its own, for `Summary.model`; None where the batch has nothing for it.
+Measure: TypeAlias = Callable[[Batch], Statistic | None]
 
 S = TypeVar("S", bound=Statistic)
 

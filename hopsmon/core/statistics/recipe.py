@@ -9,7 +9,7 @@ import numpy as np
 
 from hopsmon.core.batch import Batch, Side
 from hopsmon.core.schema import Feature, FeatureType, ModelSchema
-from hopsmon.core.statistics.base import FeatureSummary, ModelStatistic, Statistic
+from hopsmon.core.statistics.base import FeatureSummary, Measure, ModelStatistic, Statistic
 from hopsmon.core.statistics.sample import CategorySample, NumericSample, Sample, sample_of
 from hopsmon.core.statistics.table import DEFAULT_STATISTICS
 
@@ -22,11 +22,13 @@ class Recipe:
         schema: the model's features and predictions.
         reference: the baseline's summaries by feature, for bin edges and known labels; empty without a baseline.
         statistics: which statistics to compute, where they make sense for the feature's type.
+        measures: make further statistics of whole batches, of both sides; those of one name are added up.
     """
 
     schema: ModelSchema
     reference: Mapping[str, FeatureSummary] = field(default_factory=dict)
     statistics: frozenset[type[Statistic]] = DEFAULT_STATISTICS
+    measures: tuple[Measure, ...] = ()
     _by_type: Mapping[FeatureType, tuple[type[Statistic], ...]] = field(init=False, repr=False, compare=False)
     _of_model: tuple[type[ModelStatistic], ...] = field(init=False, repr=False, compare=False)
 
@@ -41,10 +43,15 @@ class Recipe:
         return {feature.name: self._summarise(feature, batch) for feature in self._of_side(batch.side)}
 
     def summarise_model(self, batch: Batch) -> dict[str, Statistic]:
-        """The statistics of several features together, for requests; empty unless the recipe asks for them."""
-        if batch.side is not Side.REQUEST:
-            return {}
-        return {kind.name: kind.of_batch(batch, self.schema.features) for kind in self._of_model}
+        """The statistics of several features together, for requests, and the measures; empty unless asked for."""
+        request = batch.side is Side.REQUEST
+        made = {kind.name: kind.of_batch(batch, self.schema.features) for kind in self._of_model if request}
+        for measure in self.measures:
+            measured = measure(batch)
+            if measured is not None:
+                before = made.get(measured.name)
+                made[measured.name] = measured if before is None else before + measured
+        return made
 
     def _of_side(self, side: Side) -> tuple[Feature, ...]:
         return self.schema.features if side is Side.REQUEST else self.schema.predictions

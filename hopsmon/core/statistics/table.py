@@ -11,6 +11,7 @@ from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.comoments import CoMoments
 from hopsmon.core.statistics.counts import Counts
 from hopsmon.core.statistics.distinct import Distinct
+from hopsmon.core.statistics.expectation_counts import ExpectationCounts
 from hopsmon.core.statistics.extremes import Extremes
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
@@ -39,6 +40,7 @@ STATISTICS: Mapping[str, type[Statistic]] = {
     CoMoments.name: CoMoments,
     Values.name: Values,
     Reservoir.name: Reservoir,
+    ExpectationCounts.name: ExpectationCounts,
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from math import isfinite
 from typing import Any
@@ -19,10 +20,12 @@ import orjson
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.batch import Batch, FloatArray
 from hopsmon.core.finding import Finding, Reason, Severity
+from hopsmon.core.statistics.base import Measure, Statistic
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques.protocols import (
     InstanceScores,
     InstanceTechnique,
+    Measuring,
     SequenceTechnique,
     State,
     WindowTechnique,
@@ -68,9 +71,24 @@ def run_instance_technique(technique: InstanceTechnique, batch: Batch, baseline:
         return InstanceScores.failed(len(batch), text_of(error))
 
 
+def measures_of(techniques: Iterable[object]) -> tuple[Measure, ...]:
+    """What those of the techniques measure that do; one that raises has measured nothing, and its findings say so."""
+    return tuple(partial(_measured, technique) for technique in techniques if isinstance(technique, Measuring))
+
+
+def _measured(technique: Measuring, batch: Batch) -> Statistic | None:
+    try:
+        return technique.measure(batch)
+    except FAILURES:  # techniques may be anybody's; `judge` misses the statistic
+        return None
+
+
 def is_ours(technique: object) -> bool:
-    """Whether a technique comes with hopsmon; what wraps one of others says so in its own `__module__`."""
-    return technique.__module__.startswith("hopsmon.")
+    """Whether a technique is hopsmon's own code; an adapter's runs others'.
+
+    What wraps one of others says so in its own `__module__`.
+    """
+    return technique.__module__.startswith("hopsmon.core.")
 
 
 def failed(technique: str, error: BaseException) -> Finding:

@@ -74,6 +74,18 @@ class WindowTechnique(Protocol):
         ...
 
 
+@runtime_checkable
+class Measuring(Protocol):
+    """What a window technique may have as well: a statistic of its own, made on the executors.
+
+    `judge` finds it in `window.model`, by the statistic's name; the statistic stands in the table of statistics.
+    """
+
+    def measure(self, batch: Batch) -> Statistic | None:
+        """The statistic of a batch of one side; None where it has nothing for it."""
+        ...
+
+
 State: TypeAlias = bytes
 
 

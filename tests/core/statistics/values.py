@@ -8,10 +8,13 @@ import numpy as np
 from hypothesis import strategies as st
 
 from hopsmon.core.batch import INVALID_CODE, NULL_CODE, Batch, CategoryColumn, Column, NumericColumn, Side
+from hopsmon.core.expectations.rows import NumbersMeet, counted
+from hopsmon.core.expectations.values import Between, Bounds
 from hopsmon.core.schema import Feature, FeatureType
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
 from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.comoments import CoMoments
+from hopsmon.core.statistics.expectation_counts import ExpectationCounts
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.statistics.quantiles import Quantiles
@@ -39,7 +42,7 @@ cells = st.one_of(numbers, st.sampled_from(["null", "invalid"]))
 codes = st.sampled_from([INVALID_CODE, NULL_CODE, *range(len(LABELS))])
 
 NUMBERS = [Feature(name, FeatureType.NUMERIC) for name in ("a", "b")]
-MODEL_STATISTICS = ("comoments", "reservoir")
+MODEL_STATISTICS = ("comoments", "reservoir", "expectations")
 
 
 def numeric_column(values: list[float | str]) -> NumericColumn:
@@ -63,11 +66,16 @@ def columns_for(name: str) -> st.SearchStrategy[Column]:
 
 
 def statistic_of(name: str, column: Column) -> Statistic:
-    """The statistic of one column; co-moments are those of the column and its square root, a reservoir has its sign."""
+    """The statistic of one column; co-moments are those of the column and its square root, a reservoir has its sign.
+
+    Of expectations there is one, that numbers lie between 0 and 1.
+    """
     if name == "comoments":
         return _comoments(column)
     if name == "reservoir":
         return _reservoir(column)
+    if name == "expectations":
+        return _expectation_counts(column)
     value = STATISTICS[name].of(sample_of(column), REFERENCE)
     assert value is not None
     return value
@@ -87,6 +95,12 @@ def _reservoir(column: Column) -> Reservoir:
     signs = CategoryColumn(np.where(np.isnan(column.values), NULL_CODE, column.values > 0).astype(np.int32), ("-", "+"))
     batch = Batch(Side.REQUEST, nothing, nothing, nothing, {"a": column, "c": signs})
     return Reservoir.of_batch(batch, [*NUMBERS, Feature("c", FeatureType.CATEGORICAL)])
+
+
+def _expectation_counts(column: Column) -> ExpectationCounts:
+    nothing = np.zeros(len(column), np.int64)
+    batch = Batch(Side.REQUEST, nothing, nothing, nothing, {"a": column})
+    return ExpectationCounts({"key": counted(NumbersMeet(Between(Bounds(0.0, 1.0))), batch, NUMBERS[:1])})
 
 
 def total(parts: list[Statistic]) -> Statistic:
