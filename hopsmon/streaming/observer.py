@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from hopsmon.core.payloads import Decoded, decode
+from hopsmon.core.payloads import Decoded, OpenMessages, decode
 from hopsmon.streaming.flagged import source_of
 from hopsmon.streaming.monitor_view import MonitorView
 from hopsmon.streaming.partial import PARTIAL
@@ -34,7 +34,7 @@ class Observer:
         if self._source is None:
             self._source, self._first = source, run.column("offset")[0].as_py()
         self._last = run.column("offset")[run.num_rows - 1].as_py()
-        decoded: dict[str, Decoded] = {}
+        decoded: dict[str | OpenMessages, Decoded] = {}
         for view in self._views:
             wire = view.plan.format
             if wire not in decoded:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.multiplicity import Correction
+from hopsmon.core.payloads import OpenMessages
 from hopsmon.core.schema import ModelRef, ModelSchema
 from hopsmon.core.techniques.protocols import InstanceTechnique, Technique, WindowTechnique
 from hopsmon.core.window import WindowSpec
@@ -23,7 +24,7 @@ class MonitorPlan:
         slices: features whose values each get windows of their own, beside the windows over all traffic.
         max_slices: at most so many values a sliced feature; the rest share the slice "feature=(other)".
         match: envelope attributes a message must have to be this monitor's, e.g. {"service": "iris"}; empty: all.
-        format: wire format, "auto" looks at each message.
+        format: wire format: its name ("auto" looks at each message), or a value that reads it.
         min_instances: a window with fewer is written with status "insufficient" and judged all the same (each
             technique knows its own minimum).
         max_clock_ahead: an event further ahead of its arrival is rejected: one bad clock must not close windows.
@@ -43,7 +44,7 @@ class MonitorPlan:
     slices: tuple[str, ...] = ()
     max_slices: int = 100
     match: Mapping[str, str] = field(default_factory=dict)
-    format: str = "auto"
+    format: str | OpenMessages = "auto"
     min_instances: int = 30
     max_clock_ahead: timedelta = timedelta(minutes=5)
     shards: int = 1

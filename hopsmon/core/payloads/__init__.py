@@ -14,13 +14,18 @@ from hopsmon.core.payloads.decoded import (
     Rows,
     SkipReason,
 )
+from hopsmon.core.payloads.feature_log import FeatureLog, FeatureLogRows
+from hopsmon.core.payloads.formats import OpenMessages
 
 __all__ = [
     "Attribute",
     "Decoded",
+    "FeatureLog",
+    "FeatureLogRows",
     "Limits",
     "Matrix",
     "Named",
+    "OpenMessages",
     "RawInstances",
     "Reject",
     "RejectReason",

@@ -14,18 +14,19 @@ from hopsmon.core.batch import BoolArray, IntArray
 from hopsmon.core.payloads.attributes import LazyAttributes, scattered
 from hopsmon.core.payloads.bodies import read_bodies
 from hopsmon.core.payloads.decoded import Decoded, Limits, RawInstances, RejectReason
-from hopsmon.core.payloads.formats import format_named
+from hopsmon.core.payloads.formats import OpenMessages, format_named
 from hopsmon.core.payloads.opened import Ledger, Opened
 from hopsmon.core.payloads.records import LogRecords
 from hopsmon.core.payloads.times import MISSING
 
 
-def decode(records: pa.RecordBatch, format: str = "auto", limits: Limits | None = None) -> Decoded:
+def decode(records: pa.RecordBatch, format: str | OpenMessages = "auto", limits: Limits | None = None) -> Decoded:
     """Read one record batch of the log. Never raises on data: what cannot be read is in `rejects`.
 
     Args:
         records: columns value, headers, timestamp (as `hopsmon.streaming.ports.LogSource` gives them).
-        format: "auto" looks at each message; "kserve", "hopsworks" and "hopsmon" (JSON: the 2020 logger) insist.
+        format: "auto" looks at each message; "kserve", "hopsworks" and "hopsmon" (JSON: the 2020 logger) insist;
+            or a value such as `FeatureLog`, which knows a schema that the messages do not carry.
         limits: bounds on one message.
 
     Raises:

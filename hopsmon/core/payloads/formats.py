@@ -144,13 +144,15 @@ def format_names() -> tuple[str, ...]:
     return (*FORMATS, *sorted(entry.name for entry in entry_points(group=ENTRY_POINTS)))
 
 
-def format_named(name: str) -> OpenMessages:
-    """The reader of one format.
+def format_named(name: str | OpenMessages) -> OpenMessages:
+    """The reader of one format: by its name, or itself where it is a value that carries what its messages leave out.
 
     Raises:
         UnknownNameError: nobody registered it.
         ConfigError: two packages registered it.
     """
+    if callable(name):
+        return name
     if name in FORMATS:
         return FORMATS[name]
     found = entry_points(group=ENTRY_POINTS, name=name)
