@@ -220,7 +220,7 @@ def _with_shared_edges(summary: Summary, edges: Mapping[str, np.ndarray[Any, Any
     for name, feature in summary.features.items():
         found = feature.get(Histogram)
         if found is not None and name in edges and np.array_equal(found.edges, edges[name]):
-            shared = Histogram(edges[name], found.counts, found.underflow, found.overflow)
+            shared = replace(found, edges=edges[name])
             features[name] = FeatureSummary({**feature.statistics, Histogram.name: shared})
     return replace(summary, features=features)
 

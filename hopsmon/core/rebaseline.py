@@ -185,10 +185,7 @@ def binned(quantiles: Quantiles, edges: FloatArray) -> Histogram:
     if not len(edges):
         return Histogram()
     values, weights = quantiles.retained()
-    below = np.concatenate(([0], np.cumsum(weights)))
-    at = below[values.searchsorted(edges)]
-    at[-1] = below[values.searchsorted(edges[-1], "right")]
-    return Histogram(edges, np.diff(at), int(at[0]), int(below[-1] - at[-1]))
+    return Histogram.of_weighted(values, weights, edges)
 
 
 def _with_bins(summary: FeatureSummary, windows: Sequence[ReferenceWindow], name: str) -> FeatureSummary:

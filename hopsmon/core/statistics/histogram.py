@@ -20,6 +20,7 @@ from hopsmon.errors import ConfigError
 # (bins - 1) / n); 20 can be joined two by two.
 DEFAULT_BINS = 20
 _HEAD = struct.Struct("<BHqqB")
+_DOUBT = struct.Struct("<q")
 _COUNT_TYPES = {size: np.dtype(f"<u{size}") for size in (1, 2, 4, 8)}
 _NO_EDGES: FloatArray = np.empty(0)
 _NO_COUNTS: IntArray = np.empty(0, np.int64)
@@ -37,6 +38,8 @@ class Histogram(EqualByBytes):
         counts: B counts.
         underflow: values below the first edge.
         overflow: values above the last edge.
+        doubt: by how many values the number of those below any inner edge may be off, where it is an estimate, as from
+            a sketch; 0 where values were counted. Who compares gives the benefit of it (`techniques.doubt`).
     """
 
     name: ClassVar[str] = "histogram"
@@ -46,6 +49,7 @@ class Histogram(EqualByBytes):
     counts: IntArray = field(default_factory=lambda: _NO_COUNTS)
     underflow: int = 0
     overflow: int = 0
+    doubt: int = 0
 
     @property
     def total(self) -> int:
@@ -75,6 +79,16 @@ class Histogram(EqualByBytes):
         counts: IntArray = below[1:] - below[:-1]
         return cls(edges, counts, int(below[0]), len(values) - int(below[-1]))
 
+    @classmethod
+    def of_weighted(cls, values: FloatArray, weights: IntArray, edges: FloatArray) -> Histogram:
+        """Counts of ascending values that each stand for so many, as a quantile sketch keeps them."""
+        if not len(edges):
+            return cls()
+        cumulated = np.concatenate(([0], np.cumsum(weights)))
+        below = cumulated[values.searchsorted(edges)]
+        below[-1] = cumulated[values.searchsorted(edges[-1], "right")]
+        return cls(edges, np.diff(below), int(below[0]), int(cumulated[-1] - below[-1]))
+
     def __add__(self, other: Histogram) -> Histogram:
         if not len(other.edges):
             return self
@@ -90,25 +104,28 @@ class Histogram(EqualByBytes):
             self.counts + other.counts,
             self.underflow + other.underflow,
             self.overflow + other.overflow,
+            self.doubt + other.doubt,
         )
 
     def to_bytes(self) -> bytes:
-        """Version, number of bins, underflow, overflow, bytes a count, edges, counts."""
+        """Version, number of bins, underflow, overflow, bytes a count, edges, counts; version 2: and the doubt."""
         most = int(self.counts.max(initial=0))
         size = next(size for size in _COUNT_TYPES if most < 1 << 8 * size)
-        head = _HEAD.pack(1, len(self.counts), self.underflow, self.overflow, size)
-        return head + self.edges.astype("<f8").tobytes() + self.counts.astype(_COUNT_TYPES[size]).tobytes()
+        head = _HEAD.pack(2 if self.doubt else 1, len(self.counts), self.underflow, self.overflow, size)
+        tail = _DOUBT.pack(self.doubt) if self.doubt else b""
+        return head + self.edges.astype("<f8").tobytes() + self.counts.astype(_COUNT_TYPES[size]).tobytes() + tail
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Histogram:
         """Inverse of `to_bytes`."""
-        check_version(data, cls.name)
+        version = check_version(data, cls.name, newest=2)
         _, bins, underflow, overflow, size = _HEAD.unpack_from(data)
         if not bins:
             return cls()
         edges = np.frombuffer(data, "<f8", bins + 1, _HEAD.size)
         counts = np.frombuffer(data, _COUNT_TYPES[size], bins, _HEAD.size + edges.nbytes).astype(np.int64)
-        return cls(edges, counts, underflow, overflow)
+        (doubt,) = _DOUBT.unpack_from(data, len(data) - _DOUBT.size) if version > 1 else (0,)
+        return cls(edges, counts, underflow, overflow, doubt)
 
 
 def _span(edges: FloatArray) -> str:

@@ -14,6 +14,7 @@ from hopsmon.core.batch import FloatArray
 from hopsmon.core.finding import Reason
 from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.histogram import Histogram
+from hopsmon.core.techniques.doubt import with_nearest_bins
 from hopsmon.core.techniques.pairs import NUMBERS, NotComputableError, Pair
 from hopsmon.core.techniques.significance import LEAST_EXPECTED, two_proportions_p
 
@@ -128,8 +129,9 @@ def cells_of(pair: Pair) -> Cells:
 
 
 def histogram_cells(pair: Pair) -> Cells:
-    """The reference's bins, then underflow and overflow."""
+    """The reference's bins (as near to the window's as their doubt allows), then underflow and overflow."""
     window, reference = histograms(pair)
+    reference = with_nearest_bins(reference, window)
     edges = [f"{edge:.6g}" for edge in reference.edges.tolist()]
     names = (*(f"{low} … {high}" for low, high in pairwise(edges)), "(below)", "(above)")
     counts = [

@@ -17,6 +17,7 @@ from hopsmon.core.batch import FloatArray
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.extremes import Extremes
 from hopsmon.core.techniques.cells import histograms
+from hopsmon.core.techniques.doubt import with_nearest_line
 from hopsmon.core.techniques.gaussian_forms import MOST_POINTS, absolutes_p, bridge, squares_p, thinned
 from hopsmon.core.techniques.pairs import Pair
 from hopsmon.core.techniques.significance import two_proportions_p
@@ -35,6 +36,7 @@ class Line:
         window: the window's count in each cell.
         reference: the reference's.
         outside: how many of the window's and of the reference's values lie beyond the reference's range.
+        doubt: how far the reference's cumulative distribution may be from the truth, where its counts are estimates.
     """
 
     low: FloatArray
@@ -42,6 +44,7 @@ class Line:
     window: FloatArray
     reference: FloatArray
     outside: tuple[int, int] = (0, 0)
+    doubt: float = 0.0
 
     @classmethod
     def of(cls, pair: Pair) -> Line:
@@ -54,6 +57,7 @@ class Line:
         if samples is not None:
             return cls.of_samples(*samples)
         window, reference = histograms(pair)
+        reference = with_nearest_line(reference, window)
         edges = reference.edges
         ends = pair.both(Extremes)
         smallest = min([float(edges[0]), *(end.min for end in ends if end.min is not None)])
@@ -67,7 +71,9 @@ class Line:
         ]
         held = counts[0] + counts[1] > 0
         outside = (window.underflow + window.overflow, reference.underflow + reference.overflow)
-        return cls(low[held], high[held], counts[0][held], counts[1][held], outside)
+        # The estimate is within the doubt of the truth, and has been moved by as much towards the window.
+        doubt = 2 * reference.doubt / max(reference.total, 1)
+        return cls(low[held], high[held], counts[0][held], counts[1][held], outside, doubt)
 
     @classmethod
     def of_samples(cls, window: FloatArray, reference: FloatArray) -> Line:
@@ -92,8 +98,8 @@ class Line:
 
     @property
     def exact(self) -> bool:
-        """Whether every cell is a single value."""
-        return bool((self.low == self.high).all())
+        """Whether every cell is a single value, and its values counted."""
+        return not self.doubt and bool((self.low == self.high).all())
 
     @property
     def range(self) -> float:
@@ -118,15 +124,16 @@ class Line:
         at_end = np.abs(upper_f - upper_g)
         least = np.maximum(0.0, np.maximum(lower_f - upper_g, lower_g - upper_f))
         most = np.maximum(upper_f - lower_g, upper_g - lower_f)
-        return np.where(single, at_end, least), np.where(single, at_end, most)
+        return np.where(single, at_end, least), np.minimum(1.0, np.where(single, at_end, most) + self.doubt)
 
     def area(self, power: int) -> Bounds:
         """∫ |F - G|^power dx, in half units of the feature (so that no width of finite numbers is infinite)."""
         least, most = self.gaps()
         f, g = self.cumulated()
         widths = self.high / 2 - self.low / 2
-        between = float(((self.low[1:] / 2 - self.high[:-1] / 2) * np.abs(f - g)[:-1] ** power).sum())
-        return between + float((widths * least**power).sum()), between + float((widths * most**power).sum())
+        spaces, gaps = self.low[1:] / 2 - self.high[:-1] / 2, np.abs(f - g)[:-1]
+        between = [float((spaces * np.minimum(1.0, gaps + doubt) ** power).sum()) for doubt in (0.0, self.doubt)]
+        return between[0] + float((widths * least**power).sum()), between[1] + float((widths * most**power).sum())
 
     def anderson(self) -> tuple[float, float]:
         """Anderson-Darling's two-sample statistic and its p-value, values in one cell being ties.
@@ -223,4 +230,8 @@ def distinct_values(edges: FloatArray) -> FloatArray | None:
     found, last = np.array(values), float(edges[-1])
     rounding = 1e-9 * max(abs(last), abs(values[0]))
     inside = (edges[:-1] <= found) & (found <= edges[1:])
-    return np.minimum(found, last) if inside.all() and abs(values[-1] - last) <= rounding else None
+    if not inside.all() or abs(values[-1] - last) > rounding:
+        return None
+    # The edges of bins of equal width are half-ways as well, between values that fall together two by two.
+    apart = np.diff(found / 2) > 1e-6 * np.diff(edges / 2)[1:]
+    return np.minimum(found, last) if apart.all() else None

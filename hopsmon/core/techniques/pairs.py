@@ -64,7 +64,7 @@ class Pair:
 
     def usable(self, min_rows: int) -> tuple[int, int]:
         """How many values both sides have that are neither null nor broken; at least `min_rows` each."""
-        window, reference = self.counts()
+        window, reference = self._counts_of_values()
         if not reference.valid:
             raise NotComputableError(Reason.EMPTY_REFERENCE, window.valid)
         enough(window.rows, reference.rows, min_rows)
@@ -72,6 +72,13 @@ class Pair:
             raise NotComputableError(Reason.ALL_NULL, 0, rows=window.rows)
         enough(window.valid, reference.valid, min_rows)
         return window.valid, reference.valid
+
+    def _counts_of_values(self) -> tuple[Counts, Counts]:
+        """As `counts`. A reference that others summarised may not know its nulls; its moments still count values."""
+        window, moments = self.window.get(Counts), self.reference.get(Moments)
+        if window is None or moments is None or self.reference.get(Counts) is not None:
+            return self.counts()
+        return window, Counts(moments.count)
 
     def samples(self) -> tuple[FloatArray, FloatArray] | None:
         """The window's and the reference's finite values, ascending, where both sides kept them (both not empty)."""

@@ -14,6 +14,7 @@ from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.counts import Counts
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.techniques.cells import histograms
+from hopsmon.core.techniques.doubt import with_nearest_line
 from hopsmon.core.techniques.line import Line
 from hopsmon.core.techniques.pairs import NUMBERS, Pair
 from hopsmon.core.techniques.parameters import Default
@@ -28,7 +29,7 @@ class KolmogorovSmirnov(Conventional):
     D = max |F(x) - G(x)|, exactly where both sides have raw samples; else at the edges of the reference's bins. Counts
     know the distributions only there, so the true distance lies in [D, D + max_j min(p_j, q_j)], p_j and q_j being the
     shares of bin j; `details` has both ends and the verdict uses the lower. With at most 20 distinct values each has
-    its own bin and D is exact.
+    its own bin and D is exact. Where the reference's counts are estimates, both ends allow for their error.
 
     From 0 (identical) to 1 (no overlap), no unit. Over finite values only; nulls are null_share's business.
     A shift by d standard deviations gives 2·Φ(d/2) - 1: 0.08 at 0.2, 0.20 at 0.5. The p-value is the asymptotic
@@ -63,8 +64,10 @@ class KolmogorovSmirnov(Conventional):
             details: dict[str, float] = {}
         else:
             window, reference = histograms(pair)
+            reference = with_nearest_line(reference, window)
             n, m = pair.usable(self.min_rows)
             low, high = ks_bounds(window.shares(), reference.shares())
+            high = min(1.0, high + 2 * reference.doubt / max(reference.total, 1))
             p_value = kolmogorov_p(low, n, m)
             details = {"bins": len(reference.counts)}
         # √(π/2)·ln 2, the mean of Kolmogorov's distribution

@@ -62,11 +62,19 @@ class Bands:
         size, least = sizes
         fixed = np.maximum(2 * size * np.sqrt(share * (1 - share)), least)
         natural, own, windows = natural_variation(questions, share, baseline)
-        error = sampling_error(share, rows)
+        error = sampling_error(share, rows) + _doubt(questions, share)[..., None]
         parts = np.stack(np.broadcast_arrays(fixed[..., None], error, natural[..., None]))
         with np.errstate(divide="ignore", invalid="ignore"):
             worth = np.where(own > 0, _WORTH * share * (1 - share) / own, np.inf)
         return cls(parts.max(axis=0), np.argmax(np.nan_to_num(parts), axis=0), worth, windows)
+
+
+def _doubt(questions: Sequence[Questions], share: FloatArray) -> FloatArray:
+    """How far the reference's shares may be from its own rows', where they are estimates."""
+    doubt = np.zeros_like(share)
+    for at, asked in enumerate(questions):
+        doubt[at, : asked.values] = asked.doubt
+    return doubt
 
 
 def sampling_error(share: FloatArray, rows: FloatArray) -> FloatArray:

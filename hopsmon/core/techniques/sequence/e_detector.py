@@ -44,12 +44,12 @@ class EDetector:
 
     Score: log10 M, 0 and upwards; 0 is no evidence, 4 an alarm at the default. While a drift lasts it stays near
     log10(30 c) and falls below c a few windows after its end. There is no p-value. The band ε is the largest of: the
-    size that matters (2·size·√(F(1-F)), at least `least`), the reference's sampling error (all shares at once, 95 %),
-    and the natural variation of the baseline's own windows where it has them (99 % of them lie within, luck of few rows
-    taken out; a window then counts as no more rows than 4·F(1-F)/σ², σ² being that variation: e to a power below 1 is
-    an e-value still). `details["band"]` says which. Misleads where windows depend on each other in ways that the
-    baseline has not seen: without reference windows a daily cycle is drift, every day; and a change inside the band is
-    never found.
+    size that matters (2·size·√(F(1-F)), at least `least`), the reference's sampling error (all shares at once, 95 %;
+    plus the error of its counts, where they are estimates), and the natural variation of the baseline's own windows
+    where it has them (99 % of them lie within, luck of few rows taken out; a window then counts as no more rows than
+    4·F(1-F)/σ², σ² being that variation: e to a power below 1 is an e-value still). `details["band"]` says which.
+    Misleads where windows depend on each other in ways that the baseline has not seen: without reference windows a
+    daily cycle is drift, every day; and a change inside the band is never found.
 
     Default thresholds: c = 10,000 windows (more than a year of hours), size 0.03 (a shift by 0.075 standard deviations;
     measured in docs/benchmarks.md), least 0.01; critical where some share moved by 0.4 of √(F(1-F)), half a standard

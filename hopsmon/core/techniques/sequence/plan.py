@@ -13,6 +13,7 @@ from hopsmon.core.baseline import Baseline
 from hopsmon.core.batch import BoolArray, FloatArray
 from hopsmon.core.finding import Reason
 from hopsmon.core.statistics.base import FeatureSummary
+from hopsmon.core.statistics.counts import Counts
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques.sequence.bands import Bands
 from hopsmon.core.techniques.sequence.evidence import Bets
@@ -129,4 +130,6 @@ def _weights(questions: tuple[Questions, ...], live: BoolArray) -> FloatArray:
 
 def missing_reason(summary: FeatureSummary | None) -> Reason:
     """Why nothing can be asked of a feature."""
-    return Reason.NO_BASELINE if summary is None else Reason.EMPTY_REFERENCE
+    if summary is None:
+        return Reason.NO_BASELINE
+    return Reason.NO_STATISTIC if summary.get(Counts) is None else Reason.EMPTY_REFERENCE

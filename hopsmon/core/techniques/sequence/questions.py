@@ -39,6 +39,7 @@ class Questions:
         hits: rows of the reference in each set; for labels never seen, how many labels it has seen exactly once, as
             these are as many rows as would be expected to be new in as much more data (Good, Biometrika 40, 1953).
         rows: rows of the reference that each question is asked of.
+        doubt: how far the reference's share of the values below an edge may be off, where it is an estimate.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Questions:
     rows: FloatArray
     edges: FloatArray | None = None
     groups: Mapping[str, int] = field(default_factory=dict)
+    doubt: float = 0.0
 
     @classmethod
     def of(cls, name: str, kind: FeatureType, reference: FeatureSummary) -> Questions | None:
@@ -75,7 +77,8 @@ class Questions:
     def _of_numbers(cls, name: str, counts: Counts, histogram: Histogram) -> Questions:
         edges = histogram.edges
         keys = (*(f"< {edge!r}" for edge in edges[:-1].tolist()), f"<= {float(edges[-1])!r}")
-        return cls._joined(name, keys, _below_edges(histogram), histogram.total, counts, edges=edges)
+        doubt = histogram.doubt / histogram.total
+        return cls._joined(name, keys, _below_edges(histogram), histogram.total, counts, edges=edges, doubt=doubt)
 
     @classmethod
     def _of_labels(cls, name: str, counts: Counts, known: Categories) -> Questions:

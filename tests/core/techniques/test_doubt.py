@@ -1,0 +1,178 @@
+"""References whose counts are estimates: what they may be wrong by is no drift, and is counted in both ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hopsmon.core.baseline import Baseline
+from hopsmon.core.batch import FloatArray
+from hopsmon.core.finding import Reason
+from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
+from hopsmon.core.statistics.base import FeatureSummary
+from hopsmon.core.statistics.counts import Counts
+from hopsmon.core.statistics.histogram import Histogram
+from hopsmon.core.statistics.summary import Summary
+from hopsmon.core.techniques.doubt import with_nearest_bins, with_nearest_line
+from hopsmon.core.techniques.guard import run_sequence_technique
+from hopsmon.core.techniques.line import Line
+from hopsmon.core.techniques.pairs import Pair
+from hopsmon.core.techniques.protocols import SequenceTechnique
+from hopsmon.core.techniques.registry import build
+from tests.core.techniques.drift_cases import CELLS, LINE, pair_of, verdicts
+
+ROWS = 20_000
+DOUBT = 400  # 2 % of the reference's values
+CUMULATIVE = ("ks", "wasserstein", "energy")  # those whose ends are bounds; of the others the ends are near them
+
+
+def estimated(pair: Pair, off: FloatArray) -> Pair:
+    """The pair with the reference's cumulated counts off by these parts (-1 to 1) of the doubt."""
+    known = pair.reference.get(Histogram)
+    assert known is not None
+    inside = np.cumsum(known.counts)[:-1] + np.rint(off[: len(known.counts) - 1] * DOUBT).astype(np.int64)
+    ends = np.concatenate(([0], np.maximum.accumulate(np.clip(inside, 0, known.total)), [known.total]))
+    histogram = replace(known, counts=np.diff(ends), doubt=DOUBT)
+    return replace(pair, reference=FeatureSummary({**pair.reference.statistics, Histogram.name: histogram}))
+
+
+def normal_pair(shift: float = 0.0, rows: int = 50_000) -> Pair:
+    rng = np.random.default_rng(11)
+    return pair_of(rng.normal(size=ROWS), rng.normal(shift, 1, rows))
+
+
+OFF = np.where(np.arange(19) % 2, 1.0, -1.0)
+
+
+@pytest.mark.parametrize("technique", [*CELLS, *LINE])
+def test_an_error_within_the_doubt_is_no_distance(technique: str) -> None:
+    counted, off = normal_pair(), estimated(normal_pair(), OFF)
+    told = replace(off, reference=FeatureSummary({**off.reference.statistics, **_without_doubt(off)}))
+    exact, doubtful, wrong = (verdicts(pair, technique)[technique].p_value or 0.0 for pair in (counted, off, told))
+    assert wrong < 1e-4 < exact
+    assert doubtful > 0.01
+
+
+def _without_doubt(pair: Pair) -> dict[str, Histogram]:
+    found = pair.reference.get(Histogram)
+    assert found is not None
+    return {Histogram.name: replace(found, doubt=0)}
+
+
+@pytest.mark.parametrize("technique", [*CELLS, *LINE])
+def test_a_shift_beyond_the_doubt_is_found(technique: str) -> None:
+    parameters = {"threshold": 0.02, "critical": 1.0} if technique == "linf" else {}
+    assert verdicts(estimated(normal_pair(0.7), OFF), technique, **parameters)[technique].is_drift
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(-1, 1), min_size=19, max_size=19), st.floats(-2, 2))
+def test_the_distance_to_the_true_counts_lies_between_both_ends(off: list[float], shift: float) -> None:
+    rng = np.random.default_rng(5)
+    reference, window = rng.normal(size=ROWS), rng.normal(shift, 1, 300)
+    pair = estimated(pair_of(reference, window), np.array(off))
+    found = verdicts(pair, *CUMULATIVE)
+    raw = verdicts(pair_of(reference, window, raw=True), *CUMULATIVE)
+    for technique in CUMULATIVE:
+        score, details = raw[technique].score or 0.0, found[technique].details
+        assert found[technique].score == details["lower"] <= score + 1e-9
+        assert score <= details["upper"] + 1e-9
+
+
+@given(st.data())
+def test_no_reference_within_the_doubt_is_nearer(data: st.DataObject) -> None:
+    counts = st.lists(st.integers(0, 300), min_size=2, max_size=12)
+    bins = data.draw(counts.filter(any))
+    window = Histogram(np.arange(len(bins) + 1.0), np.array(data.draw(st.permutations(bins))) + 1)
+    reference = replace(window, counts=np.array(bins), doubt=data.draw(st.integers(1, 60)))
+    moves = [data.draw(st.integers(-reference.doubt, reference.doubt)) for _ in bins[1:]]
+    inside = np.maximum.accumulate(np.clip(np.cumsum(bins)[:-1] + moves, 0, sum(bins)))
+    off = np.abs(inside - np.cumsum(bins)[:-1]).max(initial=0)
+    other = replace(reference, counts=np.diff(np.concatenate(([0], inside, [sum(bins)]))))
+    rounding = len(bins) / max(sum(bins), 1)
+    by_bins, by_line = with_nearest_bins(reference, window), with_nearest_line(reference, window)
+    for found in (by_bins, by_line):
+        assert found.total == reference.total
+        assert (found.counts >= 0).all()
+        assert np.abs(np.cumsum(found.counts - reference.counts)).max() <= reference.doubt
+    if off <= reference.doubt:
+        assert pearson(by_bins, window) <= pearson(other, window) + rounding
+        assert tvd(by_bins, window) <= tvd(other, window) + rounding
+        gaps = [np.abs(np.cumsum(side.shares() - window.shares())) for side in (by_line, other)]
+        assert (gaps[0] <= gaps[1] + rounding).all()
+
+
+def pearson(reference: Histogram, window: Histogram) -> float:
+    p, q = window.shares(), reference.shares()
+    return float(((p - q) ** 2 / np.maximum(p + q, 1e-300)).sum())
+
+
+def tvd(reference: Histogram, window: Histogram) -> float:
+    return float(np.abs(window.shares() - reference.shares()).sum()) / 2
+
+
+def test_estimates_are_not_called_exact() -> None:
+    pair = pair_of(np.repeat([1.0, 2.0, 5.0], 1_000), [1.0, 2.0, 5.0] * 20)
+    assert Line.of(pair).exact
+    assert not Line.of(estimated(pair, OFF)).exact
+
+
+def test_bins_of_equal_width_are_not_taken_for_distinct_values() -> None:
+    edges = np.linspace(3.0, 7.0, 21)
+    histogram = Histogram(edges, np.full(20, 500))
+    pair = pair_of(np.linspace(3, 7, 10_000), np.linspace(3, 7, 300))
+    window = Histogram.of_sorted(np.linspace(3, 7, 300), edges)
+    sides = [
+        FeatureSummary({**side.statistics, Histogram.name: bins})
+        for side, bins in ((pair.window, window), (pair.reference, histogram))
+    ]
+    line = Line.of(replace(pair, window=sides[0], reference=sides[1]))
+    assert not line.exact
+    assert line.low.tolist() == edges[:-1].tolist()
+
+
+def alarms(histogram: Histogram, values: FloatArray) -> bool:
+    """Whether the e-detector alarms at these windows, one a row."""
+    counts = {Counts.name: Counts(histogram.total)}
+    reference = FeatureSummary({**counts, Histogram.name: histogram})
+    baseline = Baseline(ModelSchema((Feature("f", FeatureType.NUMERIC),)), {"f": reference}, ModelRef("m"))
+    technique = build("e_detector")
+    assert isinstance(technique, SequenceTechnique)
+    state, found = None, False
+    for row in values:
+        bins = Histogram.of_sorted(np.sort(row), histogram.edges)
+        window = Summary(features={"f": FeatureSummary({Counts.name: Counts(len(row)), Histogram.name: bins})})
+        findings, state = run_sequence_technique(technique, state, window, baseline)
+        found = found or findings[0].is_drift
+    return found
+
+
+def test_the_e_detectors_band_holds_the_doubt_as_well() -> None:
+    windows = np.random.default_rng(7).uniform(size=(10, 100_000))
+    edges, rows = np.array([0.0, 0.1, 0.5, 1.0]), 1_000_000
+    off = np.array([80_000, 400_000, 520_000])  # a tenth of the values lie below 0.1, not 8 %
+    assert alarms(Histogram(edges, off), windows)
+    assert not alarms(Histogram(edges, off, doubt=rows // 50), windows)
+
+
+def test_a_reference_without_counts_has_the_values_its_moments_tell() -> None:
+    pair = pair_of(np.random.default_rng(3).normal(size=5_000), np.random.default_rng(4).normal(1, 1, 400))
+    statistics = {name: value for name, value in pair.reference.statistics.items() if name != Counts.name}
+    unknown = replace(pair, reference=FeatureSummary(statistics))
+    assert verdicts(unknown, "mean_shift") == verdicts(pair, "mean_shift")
+    for technique in ("psi", "null_share"):  # nulls are part of what they compare
+        finding = verdicts(unknown, technique)[technique]
+        assert finding.reason is Reason.NO_STATISTIC
+        assert finding.details == {"statistic": "counts", "missing_in": ["baseline"]}
+
+
+def test_the_e_detector_says_that_counts_are_missing() -> None:
+    baseline = Baseline(ModelSchema((Feature("f", FeatureType.NUMERIC),)), {"f": FeatureSummary()}, ModelRef("m"))
+    technique = build("e_detector")
+    assert isinstance(technique, SequenceTechnique)
+    findings, _ = run_sequence_technique(technique, None, Summary(), baseline)
+    assert [finding.reason for finding in findings if finding.feature == "f"] == [Reason.NO_STATISTIC]
