@@ -1,0 +1,74 @@
+"""Expectation suites of feature groups: read for monitors, and attached to hopsmon's own result tables."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from hopsmon.adapters.hopsworks.connection import Connection
+from hopsmon.adapters.hopsworks.failures import asking
+from hopsmon.adapters.hopsworks.views import feature_group
+from hopsmon.core.expectations.suite import Suite, suite_of
+from hopsmon.errors import ConfigError
+
+_LOG = logging.getLogger("hopsmon.hopsworks")
+
+
+def suite_of_feature_group(connection: Connection, name: str, version: int) -> Suite:
+    """The suite that is attached to a feature group, whichever Great Expectations wrote it.
+
+    Raises:
+        ConfigError: there is no such feature group, it has no suite, or the suite cannot be read.
+    """
+    title = f"feature group '{name}' version {version}"
+    group = feature_group(connection, name, version)
+    suite = attached(group)
+    if suite is None:
+        raise ConfigError(
+            f"{title.capitalize()} has no expectation suite. Attach one: feature_group.save_expectation_suite(suite); "
+            "`hopsmon expectations propose` writes one. Or name a file: expectations: {file: suite.json}."
+        )
+    return suite_of(suite, f"the suite of {title}")
+
+
+def attached(group: Any) -> Mapping[str, Any] | None:
+    """A feature group's suite as plain values; None where it has none. Works with no Great Expectations installed."""
+    with asking(f"The expectation suite of feature group '{group.name}'"):
+        found = group.get_expectation_suite(ge_type=False)
+    return None if found is None else dict(found.to_json_dict())
+
+
+def attach(group: Any, suite: Suite) -> bool:
+    """Attach a suite to a feature group, so that its page shows what is expected of it; whether anything changed.
+
+    The client does not run it when rows are inserted: for a stream that would be a scan of each micro-batch. One of
+    another name is somebody's own, and stays.
+    """
+    before = attached(group)
+    if before is not None and (before["expectationSuiteName"] != suite.name or _is_same(before, suite)):
+        _LOG.info("feature group '%s' keeps its suite '%s'", group.name, before["expectationSuiteName"])
+        return False
+    from hsfs.expectation_suite import ExpectationSuite
+
+    made = ExpectationSuite(
+        expectation_suite_name=suite.name,
+        expectations=[one.as_ge() for one in suite.expectations],
+        meta=dict(suite.meta),
+        run_validation=False,
+    )
+    # The client tells on stdout where the suite can be seen.
+    with asking(f"Attaching a suite to feature group '{group.name}'"), contextlib.redirect_stdout(sys.stderr):
+        group.save_expectation_suite(made, run_validation=False, overwrite=before is not None)
+    return True
+
+
+def _is_same(before: Mapping[str, Any], suite: Suite) -> bool:
+    """Whether what is attached expects the same."""
+    try:
+        theirs = suite_of(before)
+    except ConfigError:  # without an expectation, or one that cannot be read: no suite of ours is
+        return False
+    return {one.key for one in theirs.expectations} == {one.key for one in suite.expectations}

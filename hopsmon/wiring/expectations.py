@@ -1,0 +1,86 @@
+"""Expectations: from the suite that a configuration names to techniques; the library is loaded where it must be."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from hopsmon.config import MonitorConfig
+from hopsmon.config.expectations import ExpectationsConfig
+from hopsmon.core.expectations.suite import Suite, read_suite
+from hopsmon.core.schema import ModelSchema
+from hopsmon.core.techniques.protocols import Technique
+from hopsmon.errors import ConfigError
+from hopsmon.wiring.hopsworks import connection_of
+
+_LOG = logging.getLogger("hopsmon.wiring")
+_COLUMNS_SHOWN = 10
+
+
+def expectation_techniques(config: MonitorConfig, schema: ModelSchema) -> tuple[Technique, ...]:
+    """The techniques that hold windows to the configured suite; none without one.
+
+    Raises:
+        ConfigError: the suite cannot be read, or has expectations that are unknown or make no sense.
+        OutsideError: Hopsworks cannot be reached.
+    """
+    from hopsmon.adapters.great_expectations.sampled import suite_techniques
+
+    if config.expectations is None:
+        return ()
+    suite = suite_of(config.expectations, config)
+    compiled, techniques = suite_techniques(suite, schema, config.expectations.modules)
+    if not compiled.checks and not compiled.sampled:
+        raise ConfigError(
+            f"monitor {config.name}: no expectation of suite '{suite.name}' is on a feature of the model: "
+            f"{_shown(feature.name for feature in schema.all)}."
+        )
+    if compiled.left_out:
+        _LOG.warning(
+            "monitor %s: %d of %d expectations of suite '%s' are on columns that the model does not have, and are left "
+            "out: %s",
+            config.name,
+            len(compiled.left_out),
+            len(suite.expectations),
+            suite.name,
+            _shown(dict.fromkeys(column for _, column in compiled.left_out)),
+        )
+    return techniques
+
+
+def suite_of(section: ExpectationsConfig, config: MonitorConfig) -> Suite:
+    """The suite that a section names.
+
+    Raises:
+        ConfigError: there is none, or it cannot be read.
+        OutsideError: Hopsworks cannot be reached.
+    """
+    if section.file is not None:
+        return suite_in(Path(section.file))
+    from hopsmon.adapters.hopsworks.expectations import suite_of_feature_group
+
+    if section.feature_group is None:  # the configuration has exactly one of the two; this tells the type checker
+        raise ConfigError("expectations: give exactly one of: file, feature_group.")
+    group = section.feature_group
+    return suite_of_feature_group(connection_of(config.hopsworks), group.name, group.version)
+
+
+def suite_in(path: Path) -> Suite:
+    """The suite in a file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ConfigError(f"Cannot read the expectation suite '{path}': {reason}.") from error
+    return read_suite(text, str(path))
+
+
+def _shown(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f", … ({len(listed)} in all)" if len(listed) > _COLUMNS_SHOWN else ""
+    return ", ".join(listed[:_COLUMNS_SHOWN]) + more
