@@ -5,6 +5,7 @@ only as references (`env:NAME`, `file:/path`).
 """
 
 from hopsmon.config.baseline import BaselineConfig, DataConfig
+from hopsmon.config.expectations import ExpectationsConfig, SuiteOfFeatureGroupConfig
 from hopsmon.config.hopsworks import (
     DeploymentBaselineConfig,
     DeploymentLogConfig,
@@ -27,6 +28,7 @@ __all__ = [
     "DataConfig",
     "DeploymentBaselineConfig",
     "DeploymentLogConfig",
+    "ExpectationsConfig",
     "FeatureGroupConfig",
     "FeatureLogConfig",
     "FilesConfig",
@@ -41,6 +43,7 @@ __all__ = [
     "MonitorConfig",
     "Problem",
     "StoreConfig",
+    "SuiteOfFeatureGroupConfig",
     "TechniqueSpec",
     "TrainingDatasetConfig",
     "WindowConfig",

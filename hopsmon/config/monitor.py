@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from typing_extensions import Self
 
 from hopsmon.config.baseline import BaselineConfig
+from hopsmon.config.expectations import ExpectationsConfig
 from hopsmon.config.hopsworks import HopsworksConfig
 from hopsmon.config.log import LogConfig
 from hopsmon.config.problems import ConfigProblems, problems_of
@@ -103,6 +104,9 @@ class MonitorConfig(Section):
     techniques: Techniques = DEFAULT_TECHNIQUES
     """Names, or {name: {parameter: value}}; `hopsmon techniques` lists them. Default: one proven test for each kind of
     feature and for single instances."""
+
+    expectations: ExpectationsConfig | None = None
+    """A suite of Great Expectations that windows are held to as well. Default: none."""
 
     correction: CorrectionName = Correction.BENJAMINI_HOCHBERG
     """How each technique's p-values of one window are corrected for the number of features.

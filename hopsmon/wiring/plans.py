@@ -15,6 +15,7 @@ from hopsmon.errors import ConfigError
 from hopsmon.streaming.plan import MonitorPlan, QueryPlan
 from hopsmon.streaming.ports import LogSource
 from hopsmon.wiring.adapters import source_of
+from hopsmon.wiring.expectations import expectation_techniques
 from hopsmon.wiring.homes import home_of
 from hopsmon.wiring.reference import baseline_of
 
@@ -25,19 +26,20 @@ def monitor_plan(config: MonitorConfig) -> MonitorPlan:
     """All the engine needs to know about one monitor.
 
     Raises:
-        ConfigError: the baseline cannot be had, or features, slices and baseline do not fit together.
+        ConfigError: the baseline cannot be had, or features, slices, expectations and baseline do not fit together.
     """
     techniques = tuple(registry.build(spec) for spec in config.techniques)
     baseline = baseline_of(config)
     if baseline.model.name and baseline.model.name != config.model.name:
         _LOG.warning("monitor %s: its baseline was built for model '%s'", config.name, baseline.model.name)
+    schema = schema_of(config, baseline)
     return MonitorPlan(
         name=config.name,
         model=ModelRef(config.model.name, config.model.version),
-        schema=schema_of(config, baseline),
+        schema=schema,
         window=config.window.spec(),
         baseline=baseline,
-        techniques=techniques,
+        techniques=(*techniques, *expectation_techniques(config, schema)),
         slices=config.slices,
         max_slices=config.limits.max_slices,
         match=config.log.match.model_dump(exclude_none=True),
