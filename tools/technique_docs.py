@@ -40,11 +40,14 @@ Then, by what you need:
 | features that are each fine but no longer go together | `domain_classifier`, `pca_reconstruction`, `mmd` |
 | single requests to look at | `z_score` and `range` (cheap), `mahalanobis`, `isolation_forest`, `knn_distance` |
 | an error rate or a score followed over time | `adwin`, `page_hinkley`, `hddm` |
+| a rule that somebody has agreed on (mean at most 5 % off) | `statistic_change`: a difference and a threshold |
 | the numbers you had before | `hopsmon.compare(…, convention="evidently")`, or nannyml, deequ, tfdv, hopsworks |
 
 Several distances on one feature say the same thing several times: choose one. A technique with parameters is a
-mapping of one key, `{{"psi": {{"threshold": 0.2}}}}`, in YAML and Python alike. One of your own is a class in a package
-of yours; [examples/custom_technique](../../examples/custom_technique/README.md) shows all of it.
+mapping of one key, `{{"psi": {{"threshold": 0.2}}}}`, in YAML and Python alike. One that looks at each feature alone
+can be told which, and stand twice under another name: `{{"psi": {{"as": "psi_of_prices", "features": ["price"]}}}}`.
+One of your own is a class in a package of yours; [examples/custom_technique](../../examples/custom_technique/README.md)
+shows all of it.
 """
 
 

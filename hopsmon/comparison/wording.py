@@ -108,6 +108,11 @@ def _labels(_: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     return f"{', '.join(labels[:_NAMED])}{more}" if labels else ""
 
 
+def _statistic(_: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    before, now = details["reference_value"], details["value"]
+    return f"{str(details['statistic']).replace('_', ' ')} {number(before)} → {number(now)}"
+
+
 def _mean(_: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     return f"mean {number(details['reference_mean'])} → {number(details['mean'])}"
 
@@ -136,6 +141,7 @@ _PHRASES: tuple[_Phrase, ...] = (
     _null_share,
     _moved_cells,
     _labels,
+    _statistic,
     _mean,
     _series,
     _distance,

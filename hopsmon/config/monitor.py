@@ -29,16 +29,21 @@ from hopsmon.config.values import (
     Weight,
 )
 from hopsmon.core.multiplicity import Correction
+from hopsmon.core.techniques import registry
 from hopsmon.core.techniques.registry import DEFAULT_TECHNIQUES
 from hopsmon.core.window import WindowSpec
 from hopsmon.errors import ConfigError
 
 
 def _each_once(specs: tuple[TechniqueSpec, ...]) -> tuple[TechniqueSpec, ...]:
-    names = [spec if isinstance(spec, str) else next(iter(spec)) for spec in specs]
+    names = [registry.name_of(spec) for spec in specs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ConfigError(f"Each technique at most once; these stand twice: {', '.join(twice)}.")
+        example = f"{{{twice[0]}: {{as: {twice[0]}_2, features: [...]}}}}"
+        raise ConfigError(
+            f"Each technique at most once; these stand twice: {', '.join(twice)}. One that judges windows may have a "
+            f"name of its own: {example}."
+        )
     return specs
 
 
@@ -102,7 +107,8 @@ class MonitorConfig(Section):
     """Features whose values each get windows of their own, beside the windows over all traffic. Default: none."""
 
     techniques: Techniques = DEFAULT_TECHNIQUES
-    """Names, or {name: {parameter: value}}; `hopsmon techniques` lists them. Default: one proven test for each kind of
+    """Names, or {name: {parameter: value}}; `hopsmon techniques` lists them. To use one twice, say what the second is
+    called: {psi: {as: psi_of_prices, features: [price], threshold: 0.5}}. Default: one proven test for each kind of
     feature and for single instances."""
 
     expectations: ExpectationsConfig | None = None

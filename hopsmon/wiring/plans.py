@@ -6,7 +6,7 @@ import difflib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from hopsmon.config import ConfigProblems, MonitorConfig, Problem
+from hopsmon.config import ConfigProblems, MonitorConfig, Problem, TechniqueSpec
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.reference_slices import UNSLICEABLE
 from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
@@ -59,7 +59,7 @@ def schema_of(config: MonitorConfig, baseline: Baseline) -> ModelSchema:
 
     Raises:
         ConfigProblems: a feature the baseline does not know and that has no type here, one of another type, a slice
-            that cannot be one, or the importance of a feature there is not.
+            that cannot be one, or a feature that importances or techniques name and there is not.
     """
     known = baseline.schema
     problems: list[Problem] = []
@@ -67,6 +67,7 @@ def schema_of(config: MonitorConfig, baseline: Baseline) -> ModelSchema:
     predictions = _features(config.predictions, "predictions", known.predictions, known.features, problems)
     problems += _slice_problems(config.slices, features, predictions)
     problems += _importance_problems(config.importances, features)
+    problems += technique_problems(config.techniques, (*features, *predictions))
     if problems:
         raise ConfigProblems(f"monitor {config.name}", problems)
     return ModelSchema(features, predictions)
@@ -132,6 +133,21 @@ def _importance_problems(importances: Iterable[str], features: Sequence[Feature]
         if name not in names:
             why = f"The model has no feature '{name}'. Known: {', '.join(names) or 'none'}.{_nearest(name, names)}"
             yield Problem(("importances", name), why)
+
+
+def technique_problems(specs: Sequence[TechniqueSpec], features: Sequence[Feature]) -> Iterator[Problem]:
+    """Features that a technique shall look at, and that are not there or not of its kind."""
+    types = {feature.name: feature.type for feature in features}
+    for index, spec in enumerate(specs):
+        technique = registry.build(spec)
+        judged: frozenset[FeatureType] = getattr(technique, "feature_types", frozenset(FeatureType))
+        allowed = [name for name, kind in types.items() if kind in judged]
+        for name in getattr(technique, "features", ()):
+            if name in allowed:
+                continue
+            why = f"'{name}' is {types[name]}." if name in types else f"The model has no feature '{name}'."
+            text = f"{why} {technique.name} can look at: {', '.join(allowed) or 'none'}.{_nearest(name, allowed)}"
+            yield Problem(("techniques", index, "features"), text)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -82,6 +82,9 @@ def test_the_order_of_features_is_the_configured_one(monitor_file: Path) -> None
         ({"slices": ["score"]}, "'score' is a prediction"),
         ({"importances": {"tmep": 1}}, "importances.tmep: The model has no feature 'tmep'. Known: temp"),
         ({"importances": {"tmep": 1}}, "Did you mean 'temp'?"),
+        ({"techniques": [{"psi": {"features": ["tmep"]}}]}, "techniques[0].features: The model has no feature 'tmep'."),
+        ({"techniques": [{"ks": {"features": ["origin"]}}]}, "'origin' is categorical. ks can look at: temp, seats, "),
+        ({"techniques": [{"ks": {"as": "mine", "features": ["score", "x"]}}]}, "mine can look at: temp, seats, score"),
     ],
 )
 def test_what_does_not_fit_the_baseline_is_refused(monitor_file: Path, changes: dict[str, Any], said: str) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from importlib.metadata import EntryPoint, entry_points
 from inspect import getdoc
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from hopsmon.core.techniques.drift import DRIFT
 from hopsmon.core.techniques.multivariate import MULTIVARIATE
+from hopsmon.core.techniques.named import Named
 from hopsmon.core.techniques.outliers import OUTLIERS
-from hopsmon.core.techniques.protocols import Technique
+from hopsmon.core.techniques.protocols import Technique, WindowTechnique
 from hopsmon.core.techniques.sequence import SEQUENCE
 from hopsmon.errors import ConfigError, UnknownNameError
 
@@ -32,6 +34,8 @@ DEFAULT_TECHNIQUES = (
 )
 
 Spec: TypeAlias = str | Mapping[str, Mapping[str, Any] | None]
+NAME = "as"  # beside the parameters: the name that the findings of a window technique go by
+_OWN_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ def technique_class(name: str) -> type[Technique]:
 
 
 def build(spec: Spec) -> Technique:
-    """A technique from its name, or from `{name: {parameter: value}}`.
+    """A technique from its name, or from `{name: {parameter: value}}`; with `as`, under a name of its own.
 
     Raises:
         UnknownNameError: no such technique.
@@ -95,8 +99,31 @@ def build(spec: Spec) -> Technique:
 
     >>> build({"psi": {"threshold": 0.2}}).threshold
     0.2
+    >>> build({"psi": {"threshold": 0.5, "features": ["price"], "as": "psi_of_prices"}}).name
+    'psi_of_prices'
     """
     name, given = _read(spec)
+    technique = _made(name, {parameter: value for parameter, value in given.items() if parameter != NAME})
+    return technique if given.get(NAME) is None else _named(technique, given[NAME])
+
+
+def name_of(spec: Spec) -> str:
+    """The name that the findings of a technique go by."""
+    name, given = _read(spec)
+    return str(given.get(NAME) or name)
+
+
+def _named(technique: Technique, name: object) -> Technique:
+    if not isinstance(technique, WindowTechnique):
+        raise ConfigError(f"{technique.name}: only techniques that judge one window can have a name of their own.")
+    if not isinstance(name, str) or not _OWN_NAME.fullmatch(name):
+        raise ConfigError(f"{technique.name}.{NAME}: lower case letters, digits and _, a letter first; got {name!r}.")
+    if name in names() and name != technique.name:
+        raise ConfigError(f"{technique.name}.{NAME}: '{name}' is a technique itself. Choose another name.")
+    return cast("Technique", Named(technique, name))  # its name is a field, where the protocol has a class variable
+
+
+def _made(name: str, given: Mapping[str, Any]) -> Technique:
     kind = technique_class(name)
     allowed = {parameter.name: parameter for parameter in _parameters(kind)}
     for parameter, value in given.items():

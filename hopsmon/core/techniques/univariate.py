@@ -13,6 +13,7 @@ from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques import conventions
+from hopsmon.core.techniques.focus import feature_names, focused
 from hopsmon.core.techniques.pairs import Limits, Pair, judge_each
 from hopsmon.core.techniques.parameters import Default, check_limits
 from hopsmon.core.techniques.significance import DEFAULT_ALPHA, DEFAULT_MIN_ROWS
@@ -30,6 +31,7 @@ class Univariate(ABC):
         critical: the score that is critical.
         alpha: drift needs a p-value below this.
         min_rows: with fewer rows in window or reference the finding is `insufficient`.
+        features: judge these only; empty: all of `feature_types`.
     """
 
     name: ClassVar[str]
@@ -40,13 +42,15 @@ class Univariate(ABC):
     critical: float
     alpha: float = DEFAULT_ALPHA
     min_rows: int = DEFAULT_MIN_ROWS
+    features: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_limits(self.name, self.threshold, self.critical, self.alpha, self.min_rows)
+        object.__setattr__(self, "features", feature_names(self.name, self.features))
 
     def judge(self, window: Summary, baseline: Baseline) -> Sequence[Finding]:
-        """One finding for every feature of `feature_types`."""
-        return judge_each(self.name, self.feature_types, window, baseline, self.compare)
+        """One finding for every feature of `feature_types`, or for those of them that are named."""
+        return judge_each(self.name, self.feature_types, *focused(window, baseline, self.features), self.compare)
 
     @abstractmethod
     def compare(self, pair: Pair) -> Finding:
@@ -78,13 +82,14 @@ class Conventional(Univariate):
             allowed = ", ".join((OURS, *known))
             raise ConfigError(f"{self.name}.convention must be one of {allowed}; got '{self.convention}'.")
         check_limits(self.name, self.threshold, Default(self.critical), self.alpha, self.min_rows)
+        object.__setattr__(self, "features", feature_names(self.name, self.features))
 
     def judge(self, window: Summary, baseline: Baseline) -> Sequence[Finding]:
         """One finding for every feature of `feature_types`, or of those that the convention computes it for."""
         if self.convention == OURS:
             return Univariate.judge(self, window, baseline)
         types = conventions.types_of(self.name, self.convention)
-        return judge_each(self.name, types, window, baseline, self._as_others_do)
+        return judge_each(self.name, types, *focused(window, baseline, self.features), self._as_others_do)
 
     def _as_others_do(self, pair: Pair) -> Finding:
         given = None if isinstance(self.threshold, Default) else self.threshold

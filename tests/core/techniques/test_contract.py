@@ -41,6 +41,7 @@ JUDGED = {
     **{name: {"k", "b", "c", "s"} for name in TESTS},
     **{name: {"b", "c", "s"} for name in NEW_AND_GONE},
     "null_share": {"x", "k", "b", "c", "s", "t"},
+    "statistic_change": {"x", "k", "b", "c", "s", "t"},
 }
 NUMBERS_ONLY = {name for name, features in JUDGED.items() if features == {"x", "k"}}
 LABELS_ONLY = {name for name, features in JUDGED.items() if "k" not in features}

@@ -17,6 +17,7 @@ from hopsmon.core.techniques.drift.linf import LInfinity
 from hopsmon.core.techniques.drift.mean_shift import MeanShift
 from hopsmon.core.techniques.drift.null_share import NullShare
 from hopsmon.core.techniques.drift.psi import PopulationStabilityIndex
+from hopsmon.core.techniques.drift.statistic_change import StatisticChange
 from hopsmon.core.techniques.drift.tvd import TotalVariation
 from hopsmon.core.techniques.drift.unseen_categories import UnseenCategories
 from hopsmon.core.techniques.drift.vanished_categories import VanishedCategories
@@ -43,4 +44,5 @@ DRIFT: Mapping[str, type[WindowTechnique]] = {
     "null_share": NullShare,
     "unseen_categories": UnseenCategories,
     "vanished_categories": VanishedCategories,
+    "statistic_change": StatisticChange,
 }
