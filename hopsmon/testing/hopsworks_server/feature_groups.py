@@ -14,6 +14,7 @@ from hopsmon.testing.hopsworks_server.errors import (
     INCOMPLETE_REQUEST,
     PRIMARY_KEY_REQUIRED,
 )
+from hopsmon.testing.hopsworks_server.jobs import keep_job
 from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, href, page
 from hopsmon.testing.hopsworks_server.state import State, now
 
@@ -94,6 +95,7 @@ def delete(call: Call) -> Reply:
     group = feature_group(call)
     del call.state.feature_groups[group["id"]]
     call.state.commits.pop(group["id"], None)
+    call.state.jobs.pop(_materialization_job(group), None)
     return None
 
 
@@ -118,12 +120,12 @@ def commit(call: Call) -> Reply:
 
 @routes.get(GROUP + "/commits")
 def commits(call: Call) -> Reply:
-    made = sorted(call.state.commits[feature_group(call)["id"]], key=_commit_time, reverse=True)
+    made = sorted(call.state.commits[feature_group(call)["id"]], key=time_of, reverse=True)
     for condition in call.listed("filter_by"):
         name, _, value = condition.partition(":")
         if name != "commited_on_ltoeq":  # Hopsworks' spelling
             raise INCOMPLETE_REQUEST.because(f"commits cannot be filtered by {name}")
-        made = [each for each in made if _commit_time(each) <= int(value)]
+        made = [each for each in made if time_of(each) <= int(value)]
     return page(call, made)
 
 
@@ -163,7 +165,14 @@ def create_feature_group(state: State, sent: Json) -> Json:
     if group.get("timeTravelFormat") == "HUDI":
         _choose_precombine_key(group)
     state.feature_groups[number] = group
+    if group.get("type") == _STREAM:
+        _create_materialization_job(state, group)
     return group
+
+
+def time_of(made: Json) -> int:
+    """When a commit was made, in milliseconds."""
+    return int(made["commitTime"])
 
 
 def _feature_store(state: State) -> Json:
@@ -192,6 +201,23 @@ def _check_names(sent: Json) -> None:
             raise ILLEGAL_FEATURE_NAME.because(f"'{feature['name']}' is not lower case letters, digits and _")
 
 
+def _create_materialization_job(state: State, group: Json) -> None:
+    """Rows of a stream feature group reach the offline table by this job."""
+    name = _materialization_job(group)
+    config = {
+        "type": "sparkJobConfiguration",
+        "appName": name,
+        "mainClass": "com.logicalclocks.utils.MainClass",
+        "appPath": "hdfs:///user/spark/hsfs-utils.jar",
+        "defaultArgs": f"-op offline_fg_materialization -path hdfs:///Projects/{state.settings.project}/Resources/jobs",
+    }
+    keep_job(state, name, config, f"/project/{state.settings.project_id}/jobs/{name}")
+
+
+def _materialization_job(group: Json) -> str:
+    return f"{group['name']}_{group['version']}_offline_fg_materialization"
+
+
 def _feature(sent: Json, number: int) -> Json:
     online = "varchar(100)" if sent["type"] == "string" else sent["type"]
     return {**sent, "featureGroupId": number, "onlineType": sent.get("onlineType") or online}
@@ -217,7 +243,3 @@ def _change_metadata(group: Json, sent: Json) -> None:
     for name in ("description", "notificationTopicName"):
         if sent.get(name) is not None:
             group[name] = sent[name]
-
-
-def _commit_time(made: Json) -> int:
-    return int(made["commitTime"])

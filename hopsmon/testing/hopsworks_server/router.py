@@ -98,6 +98,9 @@ class Routes:
     def put(self, path: str, status: int = 200) -> Callable[[Handler], Handler]:
         return self._add("PUT", path, status)
 
+    def patch(self, path: str, status: int = 200) -> Callable[[Handler], Handler]:
+        return self._add("PATCH", path, status)
+
     def delete(self, path: str, status: int = 204) -> Callable[[Handler], Handler]:
         return self._add("DELETE", path, status)
 

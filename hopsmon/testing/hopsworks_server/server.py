@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 import ssl
 from collections.abc import Mapping, Sequence
@@ -12,18 +13,61 @@ from typing import TYPE_CHECKING
 from typing_extensions import Self
 
 from hopsmon.errors import ConfigError
-from hopsmon.testing.hopsworks_server import expectations, feature_groups, login, serving, statistics
+from hopsmon.testing.hopsworks_server import (
+    alerts,
+    charts,
+    datasets,
+    environments,
+    executions,
+    expectations,
+    feature_groups,
+    feature_logging,
+    feature_views,
+    jobs,
+    kafka,
+    login,
+    models,
+    monitoring,
+    queries,
+    serving,
+    statistics,
+    tags,
+    training_datasets,
+)
 from hopsmon.testing.hopsworks_server.application import Application, Request, Secrets
 from hopsmon.testing.hopsworks_server.certificates import make_material
 from hopsmon.testing.hopsworks_server.client import ClientSession, Engine
+from hopsmon.testing.hopsworks_server.executions import fire
 from hopsmon.testing.hopsworks_server.listener import Listener
 from hopsmon.testing.hopsworks_server.router import Router
+from hopsmon.testing.hopsworks_server.runners import JobRunner
 from hopsmon.testing.hopsworks_server.state import Settings, State
 
 if TYPE_CHECKING:
     from hopsworks.project import Project
 
-_ROUTES = (login.routes, serving.routes, expectations.routes, statistics.routes, feature_groups.routes)
+# Modules whose paths go deeper stand before those whose {names} would match a part of them.
+_MODULES = (
+    login,
+    queries,
+    tags,
+    alerts,
+    monitoring,
+    kafka,
+    expectations,
+    statistics,
+    training_datasets,
+    feature_logging,
+    feature_views,
+    feature_groups,
+    executions,
+    jobs,
+    environments,
+    models,
+    serving,
+    datasets,
+    charts,
+)
 
 
 class HopsworksServer:
@@ -62,7 +106,9 @@ class HopsworksServer:
         self.material = make_material(self._settings.project_user)
         self._token = secrets.token_urlsafe(32)
         self._state = State(self._settings, self.material)
-        self._application = Application(self._state, Router(_ROUTES), Secrets(self.api_key, self._token))
+        self._application = Application(
+            self._state, Router(module.routes for module in _MODULES), Secrets(self.api_key, self._token)
+        )
         self._write_secrets()
         self._listener = Listener(self._application.answer, self._tls_context())
         self._client = ClientSession()
@@ -75,6 +121,8 @@ class HopsworksServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.close()
+        for execution in self._state.running.values():
+            execution.end()
         self._listener.close()
         if error is None and self._application.problems:
             raise AssertionError(
@@ -110,6 +158,27 @@ class HopsworksServer:
         """Log this process's `hopsworks` client in; its environment is put back when the context ends."""
         return self._client.login(engine, self.environment)
 
+    @property
+    def job_runner(self) -> JobRunner:
+        """What becomes of a job that is run; to be set to another of the runners, or a test's own."""
+        return self._state.job_runner
+
+    @job_runner.setter
+    def job_runner(self, runner: JobRunner) -> None:
+        self._state.job_runner = runner
+
+    def dataset(self, path: str) -> Path:
+        """Where a file or folder of the project lies on this machine, however its path is spelled."""
+        return self._state.files.local(path)
+
+    def fire(self, job: str, start: dt.datetime, end: dt.datetime | None = None) -> int | None:
+        """Do what the scheduler does when a job's schedule is due; the number of the execution.
+
+        None: the schedule is paused, or the run is postponed, as an execution of the job is still active.
+        """
+        with self._state.lock:
+            return fire(self._state, job, start, end)
+
     def go_away(self, refuse: bool = True) -> None:
         """Be unreachable: refuse connections and end those that are open, or else answer each request with 503."""
         self._application.available = False
@@ -128,6 +197,7 @@ class HopsworksServer:
             "HOPSWORKS_PROJECT_NAME": self.project,
             "HADOOP_USER_NAME": self._settings.project_user,
             "SECRETS_DIR": str(self._secrets_folder),
+            "SERVING_API_KEY": self.api_key,
             "MATERIAL_DIRECTORY": str(self._material_folder),
             "HOPSWORKS_PUBLIC_HOST": f"{self.host}:{self.port}",
             "HOPSWORKS_HOSTNAME_VERIFICATION": "false",

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from hopsmon.testing.hopsworks_server.certificates import Material
+from hopsmon.testing.hopsworks_server.files import ProjectFiles
+from hopsmon.testing.hopsworks_server.runners import JobRunner, Running, finishes
 
 Json: TypeAlias = dict[str, Any]
 
@@ -66,8 +68,37 @@ class State:
     feature_groups: dict[int, Json] = field(default_factory=dict)
     commits: dict[int, list[Json]] = field(default_factory=lambda: defaultdict(list))
     suites: dict[int, Json] = field(default_factory=dict)
+    reports: dict[int, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    ingestions: dict[int, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    tags: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    tag_schemas: dict[str, Json] = field(default_factory=dict)
+    views: dict[tuple[str, int], Json] = field(default_factory=dict)
+    training_datasets: dict[tuple[str, int], dict[int, Json]] = field(default_factory=lambda: defaultdict(dict))
+    transformation_functions: list[Json] = field(default_factory=list)
+    feature_logs: dict[tuple[str, int], Json] = field(default_factory=dict)
+    models: dict[str, Json] = field(default_factory=dict)
+    deployments: dict[int, Json] = field(default_factory=dict)
+    topics: dict[str, Json] = field(default_factory=dict)
+    subjects: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    jobs: dict[str, Json] = field(default_factory=dict)
+    schedules: dict[str, Json] = field(default_factory=dict)
+    executions: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    running: dict[int, Running] = field(default_factory=dict)
+    charts: list[Json] = field(default_factory=list)
+    dashboards: list[Json] = field(default_factory=list)
+    environments: dict[str, Json] = field(default_factory=dict)
+    receivers: dict[str, Json] = field(default_factory=dict)
+    routes: list[Json] = field(default_factory=list)
+    alerts: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    triggered: list[Json] = field(default_factory=list)
+    monitoring_configs: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    monitoring_results: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
     statistics: dict[tuple[str, ...], list[Json]] = field(default_factory=lambda: defaultdict(list))
+    job_runner: JobRunner = finishes
     _ids: dict[str, Iterator[int]] = field(default_factory=lambda: defaultdict(lambda: itertools.count(1)))
+
+    def __post_init__(self) -> None:
+        self.files = ProjectFiles(self.settings.folder, self.settings.project)
 
     def new_id(self, kind: str) -> int:
         """The next number of a kind of thing; each kind counts from 1."""
