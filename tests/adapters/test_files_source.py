@@ -7,7 +7,7 @@ import pytest
 
 from hopsmon.adapters.files.source import FilesSource
 from hopsmon.errors import ConfigError, OutsideError
-from hopsmon.streaming.ports import LOG_COLUMNS, LogSource
+from hopsmon.streaming.ports import LOG_COLUMNS, LogSource, Rewindable
 
 NOON = dt.datetime(2024, 1, 1, 12, tzinfo=dt.timezone.utc)
 
@@ -173,3 +173,16 @@ def test_check_says_what_is_missing(tmp_path):
 def test_only_plain_folders_are_taken(path):
     with pytest.raises(ConfigError):
         FilesSource(path)
+
+
+def test_a_folder_can_be_read_from_a_point_in_time(spark, tmp_path):
+    for hour in range(3):
+        write(tmp_path / "log", f"{hour}.jsonl", b"%d" % hour, NOON + hour * dt.timedelta(hours=1))
+    source = FilesSource(tmp_path / "log")
+
+    [rows] = read(source.since(NOON + dt.timedelta(hours=1)), spark, tmp_path / "checkpoint")
+    [everything] = read(source, spark, tmp_path / "other")
+
+    assert isinstance(source, Rewindable)
+    assert values(rows) == [b"1", b"2"]
+    assert [row.offset for row in rows] == [row.offset for row in everything][1:]

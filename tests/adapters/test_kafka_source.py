@@ -1,11 +1,13 @@
+import datetime as dt
 import json
+import time
 
 import pytest
 
 from hopsmon.adapters.kafka.producer import Event, publish
 from hopsmon.adapters.kafka.source import KafkaSource
 from hopsmon.errors import ConfigError, OutsideError, TransientError
-from hopsmon.streaming.ports import LOG_COLUMNS, LogSource
+from hopsmon.streaming.ports import LOG_COLUMNS, LogSource, Rewindable
 
 
 def read(source, spark, checkpoint):
@@ -169,3 +171,18 @@ def test_secrets_are_in_no_representation():
 def test_only_options_for_the_kafka_client_are_handed_on(name):
     with pytest.raises(ConfigError, match=name):
         KafkaSource("b:1", ("t",), options={name: "x"})
+
+
+def test_a_topic_can_be_read_from_a_point_in_time(spark, kafka, topic, tmp_path):
+    name = topic(partitions=2)
+    publish(kafka.bootstrap_servers, name, numbered(10))
+    [before] = read(KafkaSource(kafka.bootstrap_servers, (name,)), spark, tmp_path / "all")
+    moment = max(row.timestamp for row in before) + dt.timedelta(milliseconds=1)
+    time.sleep(0.01)  # what follows arrives later, by the broker's clock
+    publish(kafka.bootstrap_servers, name, [Event({"id": "x"}, b"later", 0)])
+
+    source = KafkaSource(kafka.bootstrap_servers, (name,), starting_offsets="latest")
+    [rows] = read(source.since(moment.replace(tzinfo=dt.timezone.utc)), spark, tmp_path / "later")
+
+    assert isinstance(source, Rewindable)
+    assert [bytes(row.value) for row in rows] == [b"later"]  # and partition 1, where nothing came since, has none

@@ -531,3 +531,41 @@ def test_replaced_states_leave_no_files_behind(tmp_path, monkeypatch):
     assert len(list((tmp_path / "store" / "hopsmon_states").rglob("*.parquet"))) < 25
     assert sorted(states(store)) == sorted(states(LocalStore(tmp_path / "store")))
     assert len(states(store)) == 2
+
+
+def test_rows_of_a_span_are_deleted_and_only_those_of_one_monitor(tmp_path):
+    store = LocalStore(tmp_path)
+    rows = [window(day, monitor=monitor) for day in range(4) for monitor in ("m", "it's")]
+    store.write({WINDOWS.name: WINDOWS.table(rows)}, "app", 0)
+    # the second and the third day: of windows the end counts, and both ends are in
+    assert store.delete(WINDOWS.name, "it's", (START + 2 * DAY, START + 3 * DAY)) == 2
+    assert starts(store.read(WINDOWS.name, "it's")) == [START, START + 3 * DAY]
+    assert store.read(WINDOWS.name, "m").num_rows == 4
+    assert store.delete(WINDOWS.name, None, (START, START + 9 * DAY)) == 6
+    assert store.delete(WINDOWS.name, None, (START, START + 9 * DAY)) == 0
+
+
+def test_deleting_from_a_table_that_is_not_there(tmp_path):
+    assert LocalStore(tmp_path).delete(WINDOWS.name, None, (START, START + DAY)) == 0
+    with pytest.raises(UnknownNameError):
+        LocalStore(tmp_path).delete("windows", None, (START, START + DAY))
+
+
+def starts(table):
+    return table.column("window_start").to_pylist()
+
+
+def test_rows_are_deleted_and_written_at_the_same_time(tmp_path):
+    LocalStore(tmp_path).write({OUTLIERS.name: OUTLIERS.table([outlier(number) for number in range(50)])}, "app", 0)
+
+    def change(number):
+        store = LocalStore(tmp_path)  # as another process would
+        if number % 2:
+            moment = START + dt.timedelta(seconds=number)
+            return store.delete(OUTLIERS.name, "m", (moment, moment))
+        store.write({OUTLIERS.name: OUTLIERS.table([outlier(100 + number)])}, f"app-{number}", 0)
+        return 0
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(change, range(20))) == 10
+    assert LocalStore(tmp_path).read(OUTLIERS.name).num_rows == 50

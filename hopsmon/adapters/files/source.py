@@ -11,7 +11,7 @@ import datetime as dt
 import gzip
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -51,10 +51,12 @@ class FilesSource:
     Attributes:
         path: the folder; each Spark worker must see it at this path.
         max_files_per_trigger: at most so many new files a micro-batch; None: all there are.
+        starting_at: leave out files that came into the folder before that time.
     """
 
     path: str | Path
     max_files_per_trigger: int | None = None
+    starting_at: dt.datetime | None = None
 
     def __post_init__(self) -> None:
         if "://" in str(self.path):
@@ -114,12 +116,18 @@ class FilesSource:
                 )
         return None
 
+    def since(self, moment: dt.datetime) -> FilesSource:
+        """The same folder, for a query that begins with the files that came at that time or later."""
+        return replace(self, starting_at=moment)
+
     def load(self, spark: SparkSession) -> DataFrame:
         """The lines as a streaming frame with the log's columns."""
         from pyspark.sql import functions as F
 
         reader = spark.readStream.format("binaryFile").schema(_FILES).options(**self._spark_options())
         files = reader.load(str(self.folder)).select(F.col("path"), F.col("modificationTime"))
+        if self.starting_at is not None:
+            files = files.where(F.col("modificationTime") >= F.lit(self.starting_at))
         # Each task gets files that follow one another. There is little to shuffle: names and times.
         in_order = files.repartitionByRange(spark.sparkContext.defaultParallelism, "modificationTime", "path")
         lines = in_order.mapInArrow(_read, "value binary, topic string, offset bigint, timestamp timestamp")

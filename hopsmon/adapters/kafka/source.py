@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from hopsmon.adapters.kafka.checking import check
@@ -26,6 +27,7 @@ class KafkaSource:
             partition. A checkpoint wins.
         max_offsets_per_trigger: at most so many messages a micro-batch; None: all there are.
         min_partitions: at least so many Spark tasks, where the topic has fewer partitions.
+        starting_at: begin with the messages that arrived at that time or later, whatever `starting_offsets` says.
         on_data_loss: what to do about messages the broker deleted before they were read. "fail" stops the query;
             "report" goes on with what is left, and the lost offsets are rows of hopsmon_rejects.
         options: Spark's `kafka.*` options (security and others), handed on as they are. They may hold secrets, so
@@ -38,6 +40,7 @@ class KafkaSource:
     max_offsets_per_trigger: int | None = None
     min_partitions: int | None = None
     on_data_loss: Literal["fail", "report"] = "fail"
+    starting_at: datetime | None = None
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -75,6 +78,10 @@ class KafkaSource:
         """What stopped Spark's reading, where Kafka is behind it."""
         return explained(error, self.bootstrap_servers, self.topics)
 
+    def since(self, moment: datetime) -> KafkaSource:
+        """The same topics, for a query that begins with what arrived at that time or later."""
+        return replace(self, starting_at=moment)
+
     def load(self, spark: SparkSession) -> DataFrame:
         """The topics as a streaming frame with the log's columns."""
         reader = spark.readStream.format("kafka").options(**self._spark_options())
@@ -89,6 +96,10 @@ class KafkaSource:
             "failOnDataLoss": str(self.on_data_loss == "fail").lower(),
             "includeHeaders": "true",
         }
+        if self.starting_at is not None:
+            # The broker's index knows them; of a partition where nothing came since, everything that will.
+            options["startingTimestamp"] = str(int(self.starting_at.timestamp() * 1000))
+            options["startingOffsetsByTimestampStrategy"] = "latest"
         if self.max_offsets_per_trigger is not None:
             options["maxOffsetsPerTrigger"] = str(self.max_offsets_per_trigger)
         if self.min_partitions is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from deltalake import CommitProperties, DeltaTable
 from hopsmon.streaming.tables import WINDOWS, TableSpec
 
 ADDED_UP = ("late", "rejected", "outliers", "outliers_left_out")  # what late rows add to their window's row
+_TIME = 'Timestamp(Microsecond, Some("UTC"))'
 LATE_ONLY = -1  # the revision of a row that only brings late counts for a window written before
 
 
@@ -50,6 +52,14 @@ def merge_again(delta: DeltaTable, spec: TableSpec, rows: pa.Table) -> None:
         merger = delta.merge(source, _same_row(spec, source), source_alias="source", target_alias="target")
         columns = {_quoted(name): f"source.{_quoted(name)}" for name in spec.schema.names}
         merger.when_not_matched_insert(columns).execute()
+
+
+def rows_between(spec: TableSpec, monitor: str | None, between: tuple[datetime, datetime]) -> str:
+    """A table's rows (of one monitor) with an event time from the first to the second, as a condition."""
+    conditions = [] if monitor is None else [f"monitor = {_text(monitor)}"]
+    # A plain TIMESTAMP has nanoseconds and no zone; deletes, unlike merges, do not convert it.
+    first, last = (f"arrow_cast('{moment.isoformat()}', '{_TIME}')" for moment in between)
+    return " AND ".join([*conditions, f"{spec.event_time} >= {first}", f"{spec.event_time} <= {last}"])
 
 
 def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -109,4 +119,5 @@ def _text(value: str) -> str:
 
 
 def _time(value: Any) -> str:
-    return f"TIMESTAMP '{value.isoformat()}'"
+    # Text, which becomes what the column is: TIMESTAMP '…' before it cannot be written to the log until deltalake 1.6.
+    return f"'{value.isoformat()}'"

@@ -8,9 +8,10 @@ import math
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
@@ -23,6 +24,7 @@ from hopsmon.streaming.tables import STATES, TABLES, TableSpec
 
 _APPENDS, _REPLACES = 0, 1  # what a monitor's rows of one writer do, as the version of a mark in the log
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 APPENDED = ("hopsmon_outliers", "hopsmon_rejects")  # many rows, and new ones by nature; all others are merged by key
 STATES_RETENTION_HOURS = 2
@@ -89,6 +91,22 @@ class LocalStore:
             rows = delta.to_pyarrow_table(filters=_conditions(spec, monitor, between), columns=wanted)
         return merging.conformed(rows.sort_by([(spec.event_time, "ascending")]), schema)
 
+    def delete(self, table: str, monitor: str | None, between: tuple[datetime, datetime]) -> int:
+        """Delete a table's rows (of one monitor) with an event time from the first to the second; gives their number.
+
+        Raises:
+            OutsideError: the table could not be written; nothing was deleted.
+        """
+        spec = _spec(table)
+        condition = merging.rows_between(spec, monitor, between)
+
+        def delete() -> int:
+            delta = self._open(spec)
+            return 0 if delta is None else int(delta.delete(condition)["num_deleted_rows"])
+
+        with self._lock, self._guard(table):
+            return self._tried(spec, delete)
+
     def tables(self) -> dict[str, TableSize]:
         """The size of each table that exists."""
         sizes = {}
@@ -118,16 +136,20 @@ class LocalStore:
         return done
 
     def _write(self, spec: TableSpec, rows: pa.Table, app_id: str, batch_id: int) -> None:
-        for attempt in range(1, _CONFLICT_TRIES + 1):
+        self._tried(spec, lambda: self._commit(spec, rows, app_id, batch_id))
+
+    def _tried(self, spec: TableSpec, change: Callable[[], T]) -> T:
+        """What a change of a table gives; tried again where another writer was faster."""
+        attempt = 1
+        while True:
             try:
-                self._commit(spec, rows, app_id, batch_id)
-            except CommitFailedError as error:  # another writer was faster: look again at what is there now
+                return change()
+            except CommitFailedError as error:  # it looks again at what is there now
                 if attempt == _CONFLICT_TRIES:
                     where = self.path / spec.name
                     raise TransientError(f"Other writers of {where} are always faster: {error}") from error
-                time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 - no secret, only to fall out of step
-            else:
-                return
+            time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 - no secret, only to fall out of step
+            attempt += 1
 
     def _commit(self, spec: TableSpec, rows: pa.Table, app_id: str, batch_id: int) -> None:
         delta = self._current(spec) or self._create(spec)
