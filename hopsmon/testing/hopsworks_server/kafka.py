@@ -60,6 +60,12 @@ def delete_topic(call: Call) -> Reply:
     return None
 
 
+@routes.get(_KAFKA + "/topics/{topic}/subjects")
+def schema_of_topic(call: Call) -> Reply:
+    topic = _topic(call)
+    return schema_of(call.state, topic["schemaName"], str(topic["schemaVersion"]))
+
+
 @routes.get(_KAFKA + "/clusterinfo")
 def cluster(call: Call) -> Reply:
     if call.state.settings.kafka is None:

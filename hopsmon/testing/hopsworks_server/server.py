@@ -13,61 +13,19 @@ from typing import TYPE_CHECKING
 from typing_extensions import Self
 
 from hopsmon.errors import ConfigError
-from hopsmon.testing.hopsworks_server import (
-    alerts,
-    charts,
-    datasets,
-    environments,
-    executions,
-    expectations,
-    feature_groups,
-    feature_logging,
-    feature_views,
-    jobs,
-    kafka,
-    login,
-    models,
-    monitoring,
-    queries,
-    serving,
-    statistics,
-    tags,
-    training_datasets,
-)
 from hopsmon.testing.hopsworks_server.application import Application, Request, Secrets
 from hopsmon.testing.hopsworks_server.certificates import make_material
 from hopsmon.testing.hopsworks_server.client import ClientSession, Engine
 from hopsmon.testing.hopsworks_server.executions import fire
+from hopsmon.testing.hopsworks_server.inference_schema import register_inference_schemas
 from hopsmon.testing.hopsworks_server.listener import Listener
-from hopsmon.testing.hopsworks_server.router import Router
+from hopsmon.testing.hopsworks_server.routes import ROUTER
 from hopsmon.testing.hopsworks_server.runners import JobRunner
+from hopsmon.testing.hopsworks_server.seed import Seed
 from hopsmon.testing.hopsworks_server.state import Settings, State
 
 if TYPE_CHECKING:
     from hopsworks.project import Project
-
-# Modules whose paths go deeper stand before those whose {names} would match a part of them.
-_MODULES = (
-    login,
-    queries,
-    tags,
-    alerts,
-    monitoring,
-    kafka,
-    expectations,
-    statistics,
-    training_datasets,
-    feature_logging,
-    feature_views,
-    feature_groups,
-    executions,
-    jobs,
-    environments,
-    models,
-    serving,
-    datasets,
-    charts,
-)
 
 
 class HopsworksServer:
@@ -106,9 +64,9 @@ class HopsworksServer:
         self.material = make_material(self._settings.project_user)
         self._token = secrets.token_urlsafe(32)
         self._state = State(self._settings, self.material)
-        self._application = Application(
-            self._state, Router(module.routes for module in _MODULES), Secrets(self.api_key, self._token)
-        )
+        register_inference_schemas(self._state)
+        self.seed = Seed(self._state)
+        self._application = Application(self._state, ROUTER, Secrets(self.api_key, self._token))
         self._write_secrets()
         self._listener = Listener(self._application.answer, self._tls_context())
         self._client = ClientSession()

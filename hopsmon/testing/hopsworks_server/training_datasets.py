@@ -97,6 +97,7 @@ def create_training_dataset(state: State, view: Json, sent: Json) -> Json:
 
 
 def _connector(state: State, dataset: str) -> Json:
+    """Without a path of its own: the client would set it before locations that do not begin with hopsfs://."""
     return {
         "type": "featurestoreHopsfsConnectorDTO",
         "id": 2,
@@ -104,7 +105,6 @@ def _connector(state: State, dataset: str) -> Json:
         "description": "",
         "featurestoreId": state.settings.feature_store_id,
         "storageConnectorType": "HOPSFS",
-        "hopsfsPath": state.files.local(dataset).as_uri(),
         "datasetName": dataset,
     }
 
