@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hopsmon.config import MonitorConfig
 from hopsmon.config.expectations import ExpectationsConfig
+from hopsmon.core.expectations.overview import Line, by_type, for_model
 from hopsmon.core.expectations.suite import Suite, read_suite
 from hopsmon.core.schema import ModelSchema
 from hopsmon.core.techniques.protocols import Technique
 from hopsmon.errors import ConfigError
 from hopsmon.wiring.hopsworks import connection_of
+from hopsmon.wiring.reference import baseline_in
 
 _LOG = logging.getLogger("hopsmon.wiring")
 _COLUMNS_SHOWN = 10
@@ -78,6 +80,21 @@ def suite_in(path: Path) -> Suite:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"Cannot read the expectation suite '{path}': {reason}.") from error
     return read_suite(text, str(path))
+
+
+def overview_of(path: Path, baseline: Path | None, modules: Sequence[str] = ()) -> tuple[Suite, list[Line]]:
+    """How the expectations of a suite in a file are checked; with a baseline, for its model.
+
+    Raises:
+        ConfigError: suite or baseline cannot be read, or expectations are unknown or make no sense.
+    """
+    from hopsmon.adapters.great_expectations.sampled import suite_techniques, types_known_to
+
+    suite = suite_in(path)
+    if baseline is None:
+        return suite, by_type(suite, types_known_to(suite, tuple(modules)))
+    compiled, _ = suite_techniques(suite, baseline_in(baseline).schema, tuple(modules))
+    return suite, for_model(suite, compiled)
 
 
 def _shown(names: Iterable[str]) -> str:

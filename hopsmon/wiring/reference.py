@@ -86,7 +86,7 @@ def read_baseline_of(config: MonitorConfig) -> Baseline:
     """The baseline that the configuration names, as it is."""
     source = config.baseline
     if source.file is not None:
-        return _read(Path(source.file))
+        return baseline_in(Path(source.file))
     if source.data is not None:
         return _of_data(config, source.data)
     if source.saved is not None:
@@ -123,7 +123,12 @@ def sliceable(
     return [name for name in slices if kinds.get(name, FeatureType.NUMERIC) not in UNSLICEABLE]
 
 
-def _read(path: Path) -> Baseline:
+def baseline_in(path: Path) -> Baseline:
+    """The baseline in a file that `hopsmon baseline` wrote.
+
+    Raises:
+        ConfigError: it cannot be read, or is none.
+    """
     try:
         text = path.read_bytes()
     except OSError as error:

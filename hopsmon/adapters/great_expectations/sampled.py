@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, ClassVar, cast
 
 from hopsmon.adapters.great_expectations.frames import frame_of
@@ -104,9 +105,7 @@ def suite_techniques(
     Raises:
         ConfigError: unknown expectations, arguments that make no sense, or the library or a module is missing.
     """
-    others = {expectation.type for expectation in suite.expectations} - KNOWN
-    also_known = registered(modules) if modules or (others and _is_installed()) else frozenset()
-    compiled = compile_suite(suite, schema, columns, also_known)
+    compiled = compile_suite(suite, schema, columns, types_known_to(suite, modules))
     if compiled.sampled:
         registered(modules)
         check_all(compiled.sampled, suite.name)
@@ -118,8 +117,13 @@ def suite_techniques(
     return compiled, (*techniques_of(compiled), *sampled)
 
 
-def _is_installed() -> bool:
-    """Whether the library is there; an unknown name may be one of its newer ones."""
-    from importlib.util import find_spec
+def types_known_to(suite: Suite, modules: tuple[str, ...] = ()) -> frozenset[str]:
+    """What the library registers beyond the types that are known anyway; it is loaded only where that may matter.
 
-    return find_spec("great_expectations") is not None
+    Raises:
+        ConfigError: the library is missing while modules are named, or a module cannot be imported.
+    """
+    others = {expectation.type for expectation in suite.expectations} - KNOWN
+    if modules or (others and find_spec("great_expectations") is not None):
+        return registered(modules)
+    return frozenset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hopsmon.core.batch import Side
@@ -71,8 +71,7 @@ def compile_suite(
         except ConfigError as error:
             problems.append(f"expectation {number}, {expectation.type}: {error}")
     if problems:
-        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-        raise ConfigError("\n  ".join([f"Suite '{suite.name}': {count}", *problems]))
+        raise _problems(suite, problems)
     ours = tuple(check for check in compiled if not isinstance(check, Sampled))
     sampled = tuple(check for check in compiled if isinstance(check, Sampled))
     return CompiledSuite(suite.name, ours, sampled, tuple(left_out), _names(compiled))
@@ -102,6 +101,26 @@ def compile_one(expectation: Expectation, columns: Columns, also_known: Collecti
         return _for_library(reading)
     except NotCheckableError as cause:
         return NotChecked(expectation, reading.features, str(cause))
+
+
+def check_known(suite: Suite, also_known: Collection[str] = ()) -> None:
+    """Look whether all types are known.
+
+    Raises:
+        ConfigError: some are not; all at once.
+    """
+    problems = [
+        f"expectation {number}, {expectation.type}: {_unknown(expectation.type, also_known)}"
+        for number, expectation in enumerate(suite.expectations, 1)
+        if expectation.type not in KNOWN and expectation.type not in also_known
+    ]
+    if problems:
+        raise _problems(suite, problems)
+
+
+def _problems(suite: Suite, problems: Sequence[str]) -> ConfigError:
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    return ConfigError("\n  ".join([f"Suite '{suite.name}': {count}", *problems]))
 
 
 def _unknown(kind: str, also_known: Iterable[str]) -> ConfigError:
