@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import hopsmon
-from hopsmon.cli import building, demo, doctor, rebaselining, running, showing, techniques, upkeep
+from hopsmon.cli import building, demo, doctor, expectations, rebaselining, running, showing, techniques, upkeep
 from hopsmon.cli.console import Ended, set_up_logging, tell_error
 from hopsmon.errors import ConfigError, HopsmonError
 
@@ -96,6 +96,7 @@ app.command("show")(showing.show)
 app.command("rebaseline")(rebaselining.rebaseline)
 app.command("baselines")(rebaselining.baselines)
 app.command("techniques")(techniques.techniques)
+app.add_typer(expectations.app, name="expectations")
 app.command("doctor")(doctor.doctor)
 app.command("optimize")(upkeep.optimize)
 app.command("vacuum")(upkeep.vacuum)

@@ -1,19 +1,22 @@
 """Configuration to objects: the only package that knows every adapter, and loads each only where it is used."""
 
 from hopsmon.wiring.adapters import require, resolve_secret, source_of
+from hopsmon.wiring.expectations import overview_of
 from hopsmon.wiring.homes import LocalHome, home_at, home_of, store_section
 from hopsmon.wiring.plans import monitor_plan, query_plans, schema_of
-from hopsmon.wiring.reference import baseline_of, baseline_of_data, kept_at_home
+from hopsmon.wiring.reference import baseline_in, baseline_of, baseline_of_data, kept_at_home
 from hopsmon.wiring.runs import own_session, reset_checkpoints, run_plans, session_for
 
 __all__ = [
     "LocalHome",
+    "baseline_in",
     "baseline_of",
     "baseline_of_data",
     "home_at",
     "home_of",
     "kept_at_home",
     "monitor_plan",
+    "overview_of",
     "own_session",
     "query_plans",
     "require",
