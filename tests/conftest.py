@@ -20,6 +20,8 @@ DELTA = "io.delta:delta-spark_4.1_2.13:4.3.0"
 THEIR_WARNINGS = (
     # kafka-python reads its protocol files by an old function
     "ignore:(read|open)_text is deprecated:DeprecationWarning",
+    # Great Expectations, which Hopsworks' client loads, still asks for two modules of Python's by their old names
+    "ignore:module 'sre_(constants|parse)' is deprecated:DeprecationWarning",
     # pyspark leaves the sockets of collect(), kafka-python those of failed connections to the garbage collector
     "ignore:unclosed <(socket|ssl.SSLSocket):ResourceWarning",
 )

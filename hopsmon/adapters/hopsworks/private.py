@@ -95,10 +95,10 @@ def feature_view_names(feature_store: Any) -> list[str]:
     return sorted({str(one["name"]) for one in _member(api, "_get_all", "get_all")()})
 
 
-def save_statistics(entity: Any, statistics: Any, feature_view: Any = None) -> Any:
-    """Register statistics of a feature group (or of a training dataset of a feature view) that we have computed."""
-    engine = _member(entity, "_statistics_engine")
-    return _member(engine, "_save_statistics", "save_statistics")(statistics, entity, feature_view)
+def save_statistics(entity: Any, statistics: Any, training_dataset: Any = None) -> Any:
+    """Register statistics that we have computed: of a feature group, or of a training dataset of a feature view."""
+    save = _member(_member(entity, "_statistics_engine"), "_save_statistics", "save_statistics")
+    return save(statistics, entity, None) if training_dataset is None else save(statistics, training_dataset, entity)
 
 
 def save_monitoring_result(entity: Any, result: Any) -> Any:
