@@ -94,7 +94,7 @@ class OpenAlert:
 
     def to_bytes(self) -> bytes:
         """JSON with the number of its form."""
-        return json.dumps({"form": _FORM, **asdict(self)}, sort_keys=True).encode()
+        return json.dumps({"form": _FORM, **asdict(self)}).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes | None) -> Self | None:

@@ -14,15 +14,17 @@ from hopsmon.core.finding import Finding, Reason
 from hopsmon.core.payloads import RejectReason
 from hopsmon.errors import TransientError
 from hopsmon.streaming import judge
+from hopsmon.streaming.delivery import Deliveries
 from hopsmon.streaming.flag_counts import from_ipc
 from hopsmon.streaming.flagged import OUTLIERS, REJECTS
 from hopsmon.streaming.fold import LATE, STATUS, WINDOW, ClosedWindow, Status
 from hopsmon.streaming.fold_state import Gap
 from hopsmon.streaming.judge import TableRow
+from hopsmon.streaming.listening import Listening
 from hopsmon.streaming.partial import Tally
 from hopsmon.streaming.plan import MonitorPlan, QueryPlan
 from hopsmon.streaming.progress import Progress
-from hopsmon.streaming.tables import DRIFT, STATES, STATISTICS, WINDOWS, TableSpec
+from hopsmon.streaming.tables import ALERTS, DRIFT, STATES, STATISTICS, WINDOWS, TableSpec
 from hopsmon.streaming.tables import OUTLIERS as OUTLIERS_TABLE
 from hopsmon.streaming.tables import REJECTS as REJECTS_TABLE
 from hopsmon.streaming.window_judge import WindowJudge
@@ -45,10 +47,12 @@ class BatchWriter:
         self._clock = clock
         self._monitors = {monitor.name: monitor for monitor in plan.monitors}
         self._judges = {monitor.name: WindowJudge(monitor, plan.store) for monitor in plan.monitors}
+        self._deliveries = Deliveries(plan, app_id, clock)
+        self._listening = Listening(plan, clock)
         self._told: set[tuple[str, str]] = set()
 
     def write(self, frame: DataFrame, batch_id: int) -> Progress:
-        """Run the micro-batch, judge its closed windows, write its rows."""
+        """Run the micro-batch, judge its closed windows, write its rows; then tell those who want to know."""
         began = time.monotonic()
         folded = frame.toArrow()
         rows = list(zip(*(folded.column(name).to_pylist() for name in ("monitor", "kind", "payload")), strict=True))
@@ -61,12 +65,15 @@ class BatchWriter:
         self._write({name: table for name, table in tables.items() if table.num_rows}, batch_id)
         for window_judge in self._judges.values():
             window_judge.written()
+        took = time.monotonic() - began
+        self._listening.tell()
+        self._deliveries.deliver()
         newest = max((status.newest for _, status in statuses if status.newest is not None), default=None)
         return Progress(
             batch_id=batch_id,
             rows_in=max(messages_by_monitor(statuses).values(), default=0),
             tally=sum((status.tally for _, status in statuses), Tally()),
-            duration_seconds=time.monotonic() - began,
+            duration_seconds=took,
             event_time_lag_seconds=None if newest is None else now - newest / 1_000_000,
             windows_closed=sum(kind == WINDOW for _, kind, _ in rows),
             findings=tables[DRIFT.name].num_rows,
@@ -76,13 +83,21 @@ class BatchWriter:
             ),
             open_windows=tuple((name, part, window) for name, status in statuses for part, window in status.open),
             gaps=tuple(gaps) if self._plan.source.contiguous else (),
+            alerts=tables[ALERTS.name].num_rows,
         )
+
+    def close(self) -> None:
+        """The end of a run: whoever is told of results may have the last ones."""
+        self._listening.close()
+        self._deliveries.close()
 
     def _tables(self, rows: list[Folded], now: int) -> tuple[dict[str, pa.Table], int]:
         windows: list[TableRow] = []
         statistics: list[TableRow] = []
         drift: list[TableRow] = []
         states: list[TableRow] = []
+        alerts: list[TableRow] = []
+        self._listening.begin()
         for name, plan in self._monitors.items():
             closed = [payload for of, kind, payload in rows if (of, kind) == (name, WINDOW)]
             for window, findings in self._judges[name].judged(closed):
@@ -90,7 +105,9 @@ class BatchWriter:
                 windows.append(judge.window_row(plan, window, now))
                 statistics += judge.statistics_rows(plan, window)
                 drift += judge.drift_rows(plan, window, findings)
+                self._listening.see(name, window, findings)
             states += [{**judge.identity(plan, ""), **row} for row in self._judges[name].state_rows()]
+            alerts += self._deliveries.planned(name, self._judges[name].alerts())
             late = [ClosedWindow.from_bytes(payload) for of, kind, payload in rows if (of, kind) == (name, LATE)]
             windows += [judge.late_row(plan, window, now) for window in late]
         tables = {
@@ -100,6 +117,7 @@ class BatchWriter:
             OUTLIERS_TABLE.name: self._bundles(OUTLIERS_TABLE, OUTLIERS, rows, now),
             REJECTS_TABLE.name: self._bundles(REJECTS_TABLE, REJECTS, rows, now),
             STATES.name: STATES.table(states),
+            ALERTS.name: ALERTS.table(alerts),
         }
         return tables, sum(row["is_drift"] for row in drift)
 

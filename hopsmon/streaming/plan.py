@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from hopsmon.core.alerting import AlertRules
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.multiplicity import Correction
 from hopsmon.core.payloads import OpenMessages
 from hopsmon.core.schema import ModelRef, ModelSchema
 from hopsmon.core.techniques.protocols import InstanceTechnique, Technique, WindowTechnique
 from hopsmon.core.window import WindowSpec
-from hopsmon.streaming.ports import LogSource, ResultStore
+from hopsmon.streaming.ports import AlertChannel, LogSource, ResultListener, ResultStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class MonitorPlan:
         importances: how much each feature matters to the model, in any unit; root causes are ranked by it as well.
         max_outliers: at most so many outlier rows a window; the rest is counted.
         technique_seconds: how long a technique of another package may take for a window or a batch of instances.
+        alerts: when its findings are an alert.
         epoch: how often it has come back to its query (see checkpoint.py); what it missed meanwhile is no gap.
     """
 
@@ -52,6 +54,7 @@ class MonitorPlan:
     importances: Mapping[str, float] = field(default_factory=dict)
     max_outliers: int = 1_000
     technique_seconds: float = 30.0
+    alerts: AlertRules = field(default_factory=AlertRules)
     epoch: int = 0
 
     @property
@@ -66,6 +69,19 @@ class MonitorPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom a monitor tells of its results, beside its store. Stays on the driver: connections are not picklable.
+
+    Attributes:
+        max_age: an alert whose window ended longer ago is written, but sent to nobody.
+    """
+
+    channels: tuple[AlertChannel, ...] = ()
+    max_age: timedelta = timedelta(days=2)
+    listeners: tuple[ResultListener, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class QueryPlan:
     """One streaming query: one log, one or more monitors that read it, one store, one checkpoint.
 
@@ -73,6 +89,7 @@ class QueryPlan:
         name: stable name; the checkpoint folder and the write key carry it.
         checkpoint: folder (any file system Spark can write) that belongs to this query alone.
         trigger: least time between micro-batches in continuous mode; 0 starts the next at once.
+        audiences: by monitor, whom it tells; who is missing here tells nobody.
     """
 
     name: str
@@ -81,3 +98,8 @@ class QueryPlan:
     store: ResultStore
     checkpoint: str
     trigger: timedelta = timedelta(0)
+    audiences: Mapping[str, Audience] = field(default_factory=dict)
+
+    def audience(self, monitor: str) -> Audience:
+        """Whom a monitor tells."""
+        return self.audiences.get(monitor, Audience())

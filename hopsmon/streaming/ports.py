@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from hopsmon.core.alerting import Alert
+from hopsmon.core.finding import Finding
+from hopsmon.core.window import Window
 from hopsmon.errors import OutsideError
 
 if TYPE_CHECKING:
@@ -61,6 +64,15 @@ class LogSource(Protocol):
 
 
 @runtime_checkable
+class Rewindable(LogSource, Protocol):
+    """A log that can be read from a point in time."""
+
+    def since(self, moment: datetime) -> LogSource:
+        """The same log, for a query that begins with what arrived at that time or later."""
+        ...
+
+
+@runtime_checkable
 class ResultStore(Protocol):
     """Where the result tables live."""
 
@@ -103,6 +115,16 @@ class ResultTables(ResultStore, Protocol):
         Args:
             columns: only these, for tables with large ones.
             between: only rows with an event time (of windows: their end) from the first to the second.
+        """
+        ...
+
+    def delete(self, table: str, monitor: str | None, between: tuple[datetime, datetime]) -> int:
+        """Delete a table's rows (of one monitor) with an event time from the first to the second; gives their number.
+
+        Of windows the event time is their end, as in `read`.
+
+        Raises:
+            OutsideError: the store could not be written; nothing was deleted.
         """
         ...
 
@@ -165,4 +187,45 @@ class Home(Protocol):
 
     def checkpoint(self, query: str) -> str:
         """The folder of a query's checkpoint, on a file system that Spark can write."""
+        ...
+
+
+@runtime_checkable
+class AlertChannel(Protocol):
+    """Somebody whom alerts are sent to."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in hopsmon_alerts, the same in every run: an alert that was not sent is found by it."""
+        ...
+
+    def send(self, alert: Alert) -> None:
+        """Send one change of an alert; returns when it is sure to arrive.
+
+        May be called again with the same alert; (alert_id, changed_at) name it. Whatever it raises, and however long it
+        takes, no stream stops: the alert is sent again later.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedWindow:
+    """A closed window of all traffic and what was found in it."""
+
+    window: Window
+    instances: int
+    findings: tuple[Finding, ...]
+
+
+@runtime_checkable
+class ResultListener(Protocol):
+    """Somebody who is told of findings as they are written. No store: what cannot be told is lost to it in the end."""
+
+    @property
+    def name(self) -> str:
+        """For the log."""
+        ...
+
+    def tell(self, windows: Sequence[JudgedWindow]) -> None:
+        """Tell of windows, in order of time; some of them perhaps for the second time."""
         ...

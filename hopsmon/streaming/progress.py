@@ -21,6 +21,7 @@ class Progress:
         findings: verdicts reached; drift: how many of them say drift.
         late: instances and predictions that came after their window; after each of them, where windows overlap.
         gaps: offsets that were expected and never came.
+        alerts: that fired, changed or ended.
     """
 
     batch_id: int
@@ -34,6 +35,7 @@ class Progress:
     late: int
     open_windows: tuple[tuple[str, str, Window], ...] = ()  # monitor, slice, window
     gaps: tuple[Gap, ...] = ()
+    alerts: int = 0
 
     @property
     def rejects(self) -> int:
@@ -57,7 +59,7 @@ class Progress:
             f"batch={self.batch_id} rows={self.rows_in} rejects={self.rejects} skipped={self.tally.skipped} "
             f"rows_per_s={self.rows_per_second:.0f} lag={lag} took={self.duration_seconds:.2f}s "
             f"windows={self.windows_closed} findings={self.findings} drift={self.drift} "
-            f"outliers={self.outliers} late={self.late}"
+            f"outliers={self.outliers} late={self.late} alerts={self.alerts}"
         )
 
 
@@ -70,6 +72,7 @@ class RunReport:
         tally: messages = decoded + skipped + rejected + foreign, summed over the monitors.
         open_windows: windows not closed when the run ended: (monitor, slice, window).
         gaps: offsets that were expected and never came.
+        alerts: that fired, changed or ended.
     """
 
     batches: int = 0
@@ -82,6 +85,7 @@ class RunReport:
     seconds: float = 0.0
     open_windows: tuple[tuple[str, str, Window], ...] = ()
     gaps: list[Gap] = field(default_factory=list)
+    alerts: int = 0
 
     def add(self, progress: Progress) -> None:
         """Take in one micro-batch."""
@@ -94,6 +98,7 @@ class RunReport:
         self.late += progress.late
         self.open_windows = progress.open_windows
         self.gaps += progress.gaps
+        self.alerts += progress.alerts
 
     @property
     def outliers(self) -> int:

@@ -64,6 +64,7 @@ def run_query(
         run.to_the_end()
     else:
         run.until_stopped()
+    run.close()
     run.report.seconds = time.monotonic() - began
     return run.report
 
@@ -107,6 +108,10 @@ class _Run:
         """Keep going; what may pass by itself, such as a broker that is away, is waited out."""
         while not self._stop.is_set():
             self._attempt(Mode.CONTINUOUS)
+
+    def close(self) -> None:
+        """Let those who are told of results have the last ones."""
+        self._writer.close()
 
     def _complete(self, name: str, window: Window, as_of_ms: int) -> bool:
         spec = next(monitor_plan.window for monitor_plan in self._plan.monitors if monitor_plan.name == name)

@@ -1,4 +1,4 @@
-"""States: what sequence techniques keep from window to window, stored with the results.
+"""States: what sequence techniques, and the open alert, keep from window to window, stored with the results.
 
 The store has the states after two windows of each slice and technique, in two slots. A micro-batch goes on from the
 newest one before its first window, and its own last state replaces the other. So a micro-batch that is done again after
@@ -18,6 +18,7 @@ from hopsmon.core.techniques.protocols import Technique
 from hopsmon.core.window import Window, WindowSpec, to_datetime, to_micros
 from hopsmon.streaming.plan import MonitorPlan
 
+ALERT = "#alert"  # the key of the monitor's open alert, which is no technique's
 _SLOTS = 2
 _HASH_DIGITS = 16
 
@@ -35,7 +36,7 @@ class Kept:
 class States:
     """The states of one monitor. Those of a micro-batch count from `commit` on: after they were written.
 
-    A state belongs to a technique, or to one's correction over time ("psi#lord"); both are keys here.
+    A state belongs to a technique, to one's correction over time ("psi#lord"), or to the alert; all are keys here.
     """
 
     def __init__(self, plan: MonitorPlan, rows: Iterable[Mapping[str, Any]] = ()) -> None:
@@ -57,15 +58,18 @@ class States:
         """The states to judge a window with; one that is missing starts afresh.
 
         A slice's windows must come in order of time. A state that was made with another baseline, other parameters or
-        windows of another size is no state.
+        windows of another size is no state; the alert outlives them all.
         """
         found = {}
         for key in self._kept.get(slice_name, {}).keys() | self._new.get(slice_name, {}).keys():
             kept = self._before(slice_name, key, start)
-            settings = self._settings.get(key.partition("#")[0])
-            if kept is not None and (kept.baseline, kept.settings) == (self._baseline, settings):
+            if kept is not None and (kept.baseline, kept.settings) == self._made_with(key):
                 found[key] = kept.state
         return found
+
+    def _made_with(self, key: str) -> tuple[str, str]:
+        """The baseline and the settings of a key's states; "" for a technique that the monitor has no more."""
+        return ("", "") if key == ALERT else (self._baseline, self._settings.get(key.partition("#")[0], ""))
 
     def _before(self, slice_name: str, key: str, start: int) -> Kept | None:
         new = self._new.get(slice_name, {}).get(key)
@@ -80,9 +84,8 @@ class States:
     def put(self, slice_name: str, window: Window, after: Mapping[str, bytes]) -> None:
         """The states after a window that was judged with those `before` it."""
         for key, state in after.items():
-            settings = self._settings[key.partition("#")[0]]
             self._slots.setdefault((slice_name, key), 0)
-            self._new.setdefault(slice_name, {})[key] = Kept(window, self._baseline, settings, state)
+            self._new.setdefault(slice_name, {})[key] = Kept(window, *self._made_with(key), state)
 
     def rows(self) -> list[dict[str, Any]]:
         """What this micro-batch writes, without the columns that name the monitor."""

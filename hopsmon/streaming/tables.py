@@ -209,7 +209,11 @@ STATES = TableSpec(
     "window_end",
     (
         *_WHO,
-        ("technique", pa.string(), "registered name of the technique; name#correction of its correction over time"),
+        (
+            "technique",
+            pa.string(),
+            "registered name of the technique; name#correction of its correction over time; #alert of the open alert",
+        ),
         ("slot", pa.int32(), "0 or 1: each micro-batch replaces the older of two, so that it can be done again"),
         *_WINDOW,
         ("baseline_id", pa.string(), "content hash of the baseline compared with; with another one it starts afresh"),
@@ -226,15 +230,23 @@ ALERTS = TableSpec(
     "changed_at",
     (
         *_WHO,
-        ("alert_id", pa.string(), "stable id of the alert"),
-        ("changed_at", TIME, "when the state changed"),
+        (
+            "alert_id",
+            pa.string(),
+            "id of the alert, the same for all its changes and whenever its windows are judged again",
+        ),
+        ("changed_at", TIME, "end of the window that fired, changed or resolved it"),
         ("state", pa.string(), "firing or resolved"),
-        ("severity", pa.string(), "warning or critical"),
+        ("severity", pa.string(), "warning or critical, the highest so far"),
         ("title", pa.string(), "one line"),
         ("body", pa.string(), "what was found, for a person"),
         *_WINDOW,
-        ("findings", pa.string(), "JSON: the findings behind it"),
-        ("channels", pa.string(), "JSON: where it was sent and with what result"),
+        ("findings", pa.string(), "JSON: the findings behind it, the worst first"),
+        (
+            "channels",
+            pa.string(),
+            "JSON: by channel, whether it was sent (waiting, sent, failed or left_out), when, why not",
+        ),
     ),
 )
 

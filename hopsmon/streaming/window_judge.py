@@ -1,4 +1,4 @@
-"""WindowJudge: one monitor's closed windows judged, in order of time, each slice going on from its own states."""
+"""WindowJudge: one monitor's closed windows judged in order of time, each slice from its own states; and its alerts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
+from hopsmon.core.alerting import Alert
 from hopsmon.core.baseline import Baseline, ReferenceWindow
 from hopsmon.core.finding import Finding, Reason
 from hopsmon.core.schema import ModelSchema
@@ -19,12 +20,13 @@ from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques.protocols import InstanceTechnique, SequenceTechnique
 from hopsmon.core.verdicts import Judge
 from hopsmon.streaming import across_slices
+from hopsmon.streaming.alerts import Decisions
 from hopsmon.streaming.fold import ClosedWindow, time_of
 from hopsmon.streaming.judge import identity
 from hopsmon.streaming.patience import begin, patient
 from hopsmon.streaming.plan import MonitorPlan
 from hopsmon.streaming.ports import ResultStore
-from hopsmon.streaming.states import States
+from hopsmon.streaming.states import ALERT, States
 from hopsmon.streaming.tables import STATES
 
 Verdicts = tuple[ClosedWindow, list[Finding]]
@@ -44,11 +46,13 @@ class WindowJudge:
         ]
         self._judges: dict[str, Judge] = {}  # by slice; by its feature where the baseline does not know the slice
         self._states: States | None = None
+        self._decisions = Decisions(plan)
 
     def judged(self, closed: Sequence[bytes]) -> Iterator[Verdicts]:
         """The windows of one micro-batch (as the fold hands them on) in order of time, each with its findings."""
         states = self._loaded()
         states.forget()
+        self._decisions.begin()
         # Opened only when it is their turn: a backlog may close thousands at once.
         for _, group in groupby(sorted(closed, key=time_of), key=lambda payload: time_of(payload)[0]):
             yield from self._of_one_time([ClosedWindow.from_bytes(payload) for payload in group], states)
@@ -57,6 +61,7 @@ class WindowJudge:
         findings: Mapping[str, Sequence[Finding]] = {window.slice: self._findings(window, states) for window in windows}
         rows = {window.slice: window.summary.instances for window in windows}
         findings = across_slices.ranked(across_slices.together(findings), rows, self._plan.importances)
+        self._decisions.see(windows[0].window, findings, states)
         for window in windows:
             yield window, [*findings[window.slice], *failures(window)]
 
@@ -125,9 +130,14 @@ class WindowJudge:
         if self._states is None:
             stored = self._store.read(STATES.name, self._plan.name).to_pylist()
             mine = identity(self._plan, "")
-            version = ("model_name", "model_version")  # another version's windows are another series
-            self._states = States(self._plan, [row for row in stored if all(row[key] == mine[key] for key in version)])
+            version = ("model_name", "model_version")  # another version's windows are another series; the alert goes on
+            rows = [row for row in stored if row["technique"] == ALERT or all(row[key] == mine[key] for key in version)]
+            self._states = States(self._plan, rows)
         return self._states
+
+    def alerts(self) -> list[Alert]:
+        """The alerts of the micro-batch, once all its windows are judged."""
+        return self._decisions.made
 
     def state_rows(self) -> list[dict[str, Any]]:
         """What the micro-batch leaves in hopsmon_states, without the columns that name the monitor."""

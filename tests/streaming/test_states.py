@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import orjson
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,10 +26,9 @@ from hopsmon.streaming.batch_writer import BatchWriter
 from hopsmon.streaming.fold import WINDOW, ClosedWindow
 from hopsmon.streaming.plan import MonitorPlan
 from hopsmon.streaming.states import States, settings_of
-from hopsmon.streaming.tables import TABLES
 from tests.core.techniques.cases import baseline_of
 from tests.support.engine import Frame
-from tests.support.monitors import MODEL, MemoryStore, monitor, query
+from tests.support.monitors import MODEL, KeyedStore, MemoryStore, monitor, query
 from tests.support.traffic import reference
 
 MINUTE = 60_000_000
@@ -142,40 +140,6 @@ def test_a_killed_run_sees_what_an_undisturbed_one_sees(
     log.batch(number, *(closed(at + step, at + step + 1) for step in range(pending + 1)))
     assert log.trails() == {minute: list(range(1, minute + 2)) for minute in range(at + pending + 1)}
     assert len(store.kept["hopsmon_states"]) <= 2
-
-
-class KeyedStore(MemoryStore):
-    """Keeps one row a key, as the real store does, and may fail halfway through the tables."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
-        self.done: dict[tuple[str, str], int] = {}
-        self.tables_left: int | None = None
-
-    def write(self, tables: Any, app_id: str, batch_id: int) -> None:
-        for left, (name, table) in zip(self._lefts(), tables.items(), strict=False):
-            if left == 0:
-                raise OutsideError("killed")
-            again = self.done.get((app_id, name), -1) >= batch_id
-            for row in table.to_pylist():
-                key = tuple(row[column] for column in TABLES[name].key)
-                if not again or name == "hopsmon_states":
-                    self.kept.setdefault(name, {})[key] = row
-                else:
-                    self.kept.setdefault(name, {}).setdefault(key, row)
-            self.done[app_id, name] = batch_id
-        if self.tables_left is not None:
-            raise OutsideError("killed")
-
-    def _lefts(self) -> Iterator[int | None]:
-        left = self.tables_left
-        while True:
-            yield left
-            left = None if left is None else left - 1
-
-    def read(self, table: str, monitor: str | None = None) -> pa.Table:
-        return TABLES[table].table(list(self.kept.get(table, {}).values()))
 
 
 def test_a_write_that_fails_leaves_no_trace_in_memory() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -22,6 +22,7 @@ from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.techniques import registry
 from hopsmon.core.techniques.protocols import InstanceScores
 from hopsmon.core.window import WindowSpec
+from hopsmon.errors import OutsideError
 from hopsmon.streaming.plan import MonitorPlan, QueryPlan
 from hopsmon.streaming.tables import TABLES
 from tests.support.traffic import reference
@@ -68,6 +69,41 @@ class MemoryStore:
     def rows(self, table: str) -> list[dict[str, Any]]:
         """All rows of a table as dictionaries."""
         return self.read(table).to_pylist()
+
+
+class KeyedStore(MemoryStore):
+    """Keeps one row a key, as the real store does, and may fail halfway through the tables."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
+        self.done: dict[tuple[str, str], int] = {}
+        self.tables_left: int | None = None
+
+    def write(self, tables: Any, app_id: str, batch_id: int) -> None:
+        for left, (name, table) in zip(self._lefts(), tables.items(), strict=False):
+            if left == 0:
+                raise OutsideError("killed")
+            again = self.done.get((app_id, name), -1) >= batch_id
+            for row in table.to_pylist():
+                key = tuple(row[column] for column in TABLES[name].key)
+                if not again or name == "hopsmon_states":
+                    self.kept.setdefault(name, {})[key] = row
+                else:
+                    self.kept.setdefault(name, {}).setdefault(key, row)
+            self.done[app_id, name] = batch_id
+        if self.tables_left is not None:
+            raise OutsideError("killed")
+
+    def _lefts(self) -> Iterator[int | None]:
+        left = self.tables_left
+        while True:
+            yield left
+            left = None if left is None else left - 1
+
+    def read(self, table: str, monitor: str | None = None) -> pa.Table:
+        rows = [row for row in self.kept.get(table, {}).values() if monitor in (None, row["monitor"])]
+        return TABLES[table].table(rows)
 
 
 def query(source: Any, folder: Path, monitors: Sequence[MonitorPlan] = (), store: Any = None) -> QueryPlan:
