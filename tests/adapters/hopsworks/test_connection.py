@@ -53,7 +53,7 @@ def outside(cluster: HopsworksServer, tmp_path: object, monkeypatch: pytest.Monk
 def changed(settings: LoginSettings, **changes: object) -> LoginSettings:
     from dataclasses import replace
 
-    return replace(settings, **changes)  # type: ignore[arg-type]
+    return replace(settings, **changes)
 
 
 PYTHON = LoginSettings(engine="python")
@@ -157,7 +157,7 @@ def test_nothing_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nobody_answers(outside: LoginSettings, cluster: HopsworksServer) -> None:
     cluster.go_away()
     try:
-        with pytest.raises(TransientError, match="does not answer.*Connection refused"):
+        with pytest.raises(TransientError, match=r"does not answer.*Connection refused"):
             login(outside)
     finally:
         cluster.come_back()
