@@ -4,6 +4,7 @@ Says what a monitor shall be; makes no object and opens no connection (that is `
 only as references (`env:NAME`, `file:/path`).
 """
 
+from hopsmon.config.alerts import AlertsConfig, ChannelConfig, HopsworksChannelConfig
 from hopsmon.config.baseline import BaselineConfig, DataConfig
 from hopsmon.config.expectations import ExpectationsConfig, SuiteOfFeatureGroupConfig
 from hopsmon.config.hopsworks import (
@@ -23,7 +24,9 @@ from hopsmon.config.store import LimitsConfig, StoreConfig
 from hopsmon.config.values import ModelConfig, TechniqueSpec, format_duration, parse_duration, parse_moment
 
 __all__ = [
+    "AlertsConfig",
     "BaselineConfig",
+    "ChannelConfig",
     "ConfigProblems",
     "DataConfig",
     "DeploymentBaselineConfig",
@@ -32,6 +35,7 @@ __all__ = [
     "FeatureGroupConfig",
     "FeatureLogConfig",
     "FilesConfig",
+    "HopsworksChannelConfig",
     "HopsworksConfig",
     "HopsworksStoreConfig",
     "KafkaConfig",

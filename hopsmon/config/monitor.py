@@ -11,6 +11,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from typing_extensions import Self
 
+from hopsmon.config.alerts import AlertsConfig
 from hopsmon.config.baseline import BaselineConfig
 from hopsmon.config.expectations import ExpectationsConfig
 from hopsmon.config.hopsworks import HopsworksConfig
@@ -122,6 +123,9 @@ class MonitorConfig(Section):
     importances: dict[str, Weight] = Field(default_factory=dict)
     """How much each feature matters to the model, {feature: weight}, in any unit: root causes are ranked by it as well.
     Default: none."""
+
+    alerts: AlertsConfig = Field(default_factory=AlertsConfig)
+    """When findings are an alert, and who is told. Default: every finding of drift, and nobody."""
 
     store: StoreConfig = Field(default_factory=StoreConfig)
     """Where the results go. Default: the folder ./monitoring."""

@@ -19,8 +19,12 @@ from hopsmon.errors import ConfigError
 Path: typing.TypeAlias = tuple[str | int, ...]
 
 # Keys that the design has and this version does not: better than "unknown key".
+_NO_CHANNEL = (
+    "Not built yet. In a Hopsworks project, set up a receiver that passes alerts on (Project settings, Alerts), and "
+    "name it here: {hopsworks: {receiver: NAME}}."
+)
 _LATER: dict[Path, str] = {
-    ("alerts",): "Alerts are not built yet; leave the section out.",
+    ("alerts", "channels", kind): _NO_CHANNEL for kind in ("webhook", "slack", "email", "pagerduty")
 }
 _HIDDEN = ("options",)  # values below these keys may hold secrets and are never shown
 
@@ -108,7 +112,7 @@ def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
 def _message(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
     kind = detail["type"]
     if kind == "extra_forbidden":
-        return _LATER.get(path) or unknown_key(str(path[-1]), _fields(model, path[:-1]))
+        return _LATER.get(_without_numbers(path)) or unknown_key(str(path[-1]), _fields(model, path[:-1]))
     if kind == "missing":
         field = _fields(model, path[:-1]).get(str(path[-1]))
         return " ".join(("Missing.", *(getattr(field, "description", None) or "").split()))
@@ -123,6 +127,11 @@ def _message(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
         f"Needs at least {detail['ctx']['min_length']}" if short else detail["msg"].removeprefix("Input ").capitalize()
     )
     return f"{text}; got {_shown(detail, path)}."
+
+
+def _without_numbers(path: Path) -> Path:
+    """A path with every item of a list alike."""
+    return tuple(part for part in path if not isinstance(part, int))
 
 
 def unknown_key(key: str, known: typing.Iterable[str]) -> str:
@@ -146,7 +155,7 @@ def _shown(detail: ErrorDetails, path: Path) -> str:
 
 def _fields(model: type[BaseModel], path: Path) -> Mapping[str, object]:
     """The fields of the section at a path."""
-    for part in path:
+    for part in _without_numbers(path):
         field = model.model_fields.get(str(part))
         inner = next((kind for kind in _sections(field.annotation)), None) if field else None
         if inner is None:

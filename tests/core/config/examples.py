@@ -25,6 +25,8 @@ techniques: [psi, {ks: {threshold: 0.2}}, range]
 expectations: {file: suite.json, modules: [mine.expectations]}
 correction: bonferroni
 importances: {temp: 0.7, zip: 0.3}
+alerts: {channels: [{hopsworks: {receiver: slack}}], min_severity: critical, resolve_after: 2, widen_after: 0,
+  max_age: 6h}
 store: {path: results}
 query: shared
 trigger: 1s

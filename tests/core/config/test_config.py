@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from hopsmon.config import (
+    AlertsConfig,
     BaselineConfig,
+    ChannelConfig,
     DataConfig,
     DeploymentBaselineConfig,
     DeploymentLogConfig,
@@ -20,6 +22,7 @@ from hopsmon.config import (
     FeatureGroupConfig,
     FeatureLogConfig,
     FilesConfig,
+    HopsworksChannelConfig,
     HopsworksConfig,
     HopsworksStoreConfig,
     KafkaConfig,
@@ -35,9 +38,12 @@ from hopsmon.config import (
     format_duration,
     parse_duration,
 )
+from hopsmon.core.alerting import AlertRules
+from hopsmon.core.finding import Severity
 from hopsmon.core.multiplicity import Correction
 from hopsmon.core.season import Season
 from hopsmon.core.window import WindowSpec
+from hopsmon.streaming.plan import Audience
 from tests.core.config.examples import FULL, LEAST
 from tests.goldens import assert_golden
 
@@ -121,6 +127,15 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "max_outliers": 1_000,
         "technique_seconds": 30.0,
     },
+    AlertsConfig: {
+        "channels": (),
+        "min_severity": "warning",
+        "resolve_after": 3,
+        "widen_after": 3,
+        "max_age": timedelta(days=2),
+    },
+    ChannelConfig: {"hopsworks": None},
+    HopsworksChannelConfig: {"receiver": REQUIRED},
     ExpectationsConfig: {"file": None, "feature_group": None, "modules": ()},
     SuiteOfFeatureGroupConfig: {"name": REQUIRED, "version": 1},
     MonitorConfig: {
@@ -146,6 +161,7 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "expectations": None,
         "correction": Correction.BENJAMINI_HOCHBERG,
         "importances": {},
+        "alerts": AlertsConfig(),
         "store": StoreConfig(),
         "hopsworks": HopsworksConfig(),
         "query": None,
@@ -206,6 +222,12 @@ def test_what_is_read() -> None:
     assert config.limits.max_clock_ahead == timedelta(hours=1.5)
     assert config.query_name == "shared"
     assert MonitorConfig.from_yaml(LEAST).query_name == "least"
+
+
+def test_alerts_are_rules_of_the_engine() -> None:
+    assert MonitorConfig.from_yaml(FULL).alerts.rules() == AlertRules(Severity.CRITICAL, 2, 0)
+    assert AlertsConfig().rules() == AlertRules()
+    assert AlertsConfig().max_age == Audience().max_age
 
 
 def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:

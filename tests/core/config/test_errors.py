@@ -77,6 +77,23 @@ def test_settings_of_judging_that_are_none(changes: dict[str, object], said: str
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"channels": [{}]}, "channels.0..*Give exactly one of: hopsworks"),
+        ({"channels": [{"hopsworks": {"receiver": "a"}}] * 2}, "channels: Each receiver at most once.*twice: a"),
+        ({"channels": [{"slack": {"url": "https://s"}}]}, "Not built yet.*set up a receiver"),
+        ({"min_severity": "none"}, "min_severity: Not allowed: 'none'. Allowed: warning, critical"),
+        ({"resolve_after": 0}, "resolve_after: Should be greater than or equal to 1; got 0"),
+        ({"receiver": "slack"}, "Unknown key 'receiver'. Known: channels, max_age, min_severity"),
+    ],
+)
+def test_alerts_that_are_none(changes: dict[str, object], said: str) -> None:
+    base = {"name": "x", "model": {"name": "m"}, "log": {"files": {"path": "e"}}, "baseline": {"file": "b"}}
+    with pytest.raises(ConfigProblems, match=said):
+        MonitorConfig.from_mapping({**base, "alerts": changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
         ({"season": "hour_of_day"}, "season: hour_of_day needs event_time"),
         (
             {"event_time": "at", "season": "hourofday"},
