@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hopsmon.comparison.wording import number, verdict, why
 from hopsmon.config.values import format_duration
 from hopsmon.core.finding import Finding, Reason, Severity
-from hopsmon.core.root_cause import evidence
+from hopsmon.core.root_cause import evidence, of_drifted_model
 
 if TYPE_CHECKING:
     from hopsmon.comparison.result import Comparison, TimedFinding
@@ -81,7 +81,8 @@ class Overview:
     @cached_property
     def drifted(self) -> list[str]:
         """The features with a finding of drift, in the order of the schema."""
-        moved = {finding.feature for finding in self.comparison.findings if finding.is_drift}
+        shifts = [finding for finding in self.comparison.findings if not finding.by_expectation]
+        moved = {finding.feature for finding in shifts if finding.is_drift}
         return [feature.name for feature in self.comparison.baseline.schema.all if feature.name in moved]
 
     @cached_property
@@ -93,13 +94,16 @@ class Overview:
     def headline(self) -> str:
         """The outcome in one sentence."""
         known = len(self.comparison.baseline.schema.all)
-        model = sum(line.worst.feature is None for line in self.lines(only_drift=True))
+        lines = self.lines(only_drift=False)
+        expected = [line.worst.is_drift for line in lines if line.worst.by_expectation]
+        model = any(of_drifted_model(line.worst) for line in lines)
         text = f"{len(self.drifted)} of {known} features drifted"
         if self.drifted:
             named = [name for name in self.names if name in self.drifted]
             more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
             text += f": {', '.join(short(name, _NAME) for name in named[:_NAMED])}{more}"
-        return text + (", and the model as a whole" if model else "")
+        text += ", and the model as a whole" if model else ""
+        return text + (f"; {sum(expected)} of {len(expected)} expectations not met" if expected else "")
 
     @property
     def basis(self) -> str:

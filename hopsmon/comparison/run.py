@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hopsmon.comparison.expectations import expected
 from hopsmon.comparison.outliers import Flagged, outliers_of
 from hopsmon.comparison.panels import Assignment, Panels, assigned, needs_of
 from hopsmon.comparison.reference import Reference
@@ -26,6 +27,7 @@ from hopsmon.core.season import Season
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
 from hopsmon.core.statistics.recipe import Recipe
 from hopsmon.core.statistics.summary import Summary
+from hopsmon.core.techniques.guard import measures_of
 from hopsmon.core.techniques.registry import Spec
 from hopsmon.core.window import WindowSpec
 from hopsmon.errors import ConfigError, UnknownNameError
@@ -44,6 +46,7 @@ def compare(  # noqa: PLR0913 - all but two by keyword
     event_time: str | None = None,
     window: timedelta | str | None = None,
     season: Season | str = Season.NONE,
+    expectations: Any = None,
 ) -> Comparison:
     """Compare current data with reference data: which features have drifted, how far, and how sure that is.
 
@@ -66,6 +69,8 @@ def compare(  # noqa: PLR0913 - all but two by keyword
         window: cut the current data into windows of that length ("1h", timedelta), by `event_time`, and judge them in
             order. Where the reference has the column too, its own windows give the natural variation.
         season: hour_of_day, day_of_week or hour_of_week: compare each window with the reference's alike ones.
+        expectations: a suite of Great Expectations (the object, or its JSON as a dict) that the current data is held
+            to as well; an expectation that fails is a finding with reason expectation_failed.
 
     Raises:
         ConfigError: data without rows, unknown names or parameters, arguments that do not go together.
@@ -84,7 +89,7 @@ def compare(  # noqa: PLR0913 - all but two by keyword
     # A convention chooses by the data; techniques may then need more statistics than were computed to choose by.
     recipe = Recipe(baseline.schema, baseline.features, given.statistics)
     whole = Summary() if convention is None else _summary(recipe, now.batches, now.rows)
-    assignments = assigned(techniques, convention, baseline, whole)
+    assignments = [*assigned(techniques, convention, baseline, whole), *expected(expectations, baseline.schema)]
     needed = given.statistics | needs_of(assignments)
     if needed != given.statistics:
         baseline = given.baseline(needed)
@@ -104,7 +109,8 @@ class Settings:
 def _judged(baseline: Baseline, assignments: Sequence[Assignment], now: Current, settings: Settings) -> Comparison:
     """Every window, in order of time."""
     panels = Panels.of(assignments, baseline, settings.correction, settings.importances)
-    recipe = Recipe(baseline.schema, baseline.features, settings.statistics)
+    measures = measures_of(technique for technique, _ in assignments)
+    recipe = Recipe(baseline.schema, baseline.features, settings.statistics, measures)
     judged: list[Judged] = []
     flagged: list[Flagged] = []
     for start, rows in _windows(now, settings.window):
@@ -183,16 +189,16 @@ def _windows(now: Current, spec: WindowSpec | None) -> Iterator[tuple[int | None
 def _summary(recipe: Recipe, batches: Sequence[Batch], rows: int) -> Summary:
     """What the engine would know about these rows."""
     features: dict[str, FeatureSummary] = {}
-    model: dict[str, Statistic] = {}
+    model = FeatureSummary()
     sides = {batch.side for batch in batches}
     for batch in batches:
         features |= recipe.summarise(batch)
-        model |= recipe.summarise_model(batch)
+        model += FeatureSummary(recipe.summarise_model(batch))
     return Summary(
         instances=rows if Side.REQUEST in sides else 0,
         predictions=rows if Side.RESPONSE in sides else 0,
         features=features,
-        model=model,
+        model=model.statistics,
     )
 
 

@@ -15,6 +15,7 @@ _NOT_COMPUTED = {
     Reason.CONSTANT_REFERENCE: "the baseline has one value only",
     Reason.EMPTY_REFERENCE: "the baseline has no usable value",
     Reason.ALL_NULL: "every value is null or unusable",
+    Reason.NOT_CHECKABLE: "a window cannot be held to it: {why}",
     Reason.FAILED: "the technique failed: {error}",
 }
 
@@ -73,6 +74,30 @@ def why(row: Mapping[str, Any], details: Mapping[str, Any]) -> str:
         if text:
             return text
     return "" if row["reason"] in (Reason.OK, Reason.DRIFT) else str(row["reason"])
+
+
+def _expectation(row: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    if details["success"]:
+        return ""
+    place = " of a sample" if details["on"] == "sample" else ""
+    if details.get("unexpected_count"):
+        values = [one["value"] for one in details["unexpected_values"][:_NAMED]]
+        shown = f": {', '.join(map(str, values))}" if values and values != [None] else ""
+        return f"{share(details['unexpected_share'])} of {row['n']:,}{place} not as expected{shown}"
+    return f"observed {_observed(details['observed_value'])}{place}{_bounds(details['expectation']['kwargs'])}"
+
+
+def _observed(value: Any) -> str:
+    return number(value) if isinstance(value, (int, float)) else str(value)
+
+
+def _bounds(kwargs: Mapping[str, Any]) -> str:
+    low, high = kwargs.get("min_value", kwargs.get("value")), kwargs.get("max_value", kwargs.get("value"))
+    if low == high:
+        return "" if low is None else f", expected {_observed(low)}"
+    if low is None or high is None:
+        return f", expected at {'most' if low is None else 'least'} {_observed(high if low is None else low)}"
+    return f", expected {_observed(low)} to {_observed(high)}"
 
 
 def _ranking(_: Mapping[str, Any], details: Mapping[str, Any]) -> str:
@@ -136,6 +161,7 @@ def _distance(row: Mapping[str, Any], details: Mapping[str, Any]) -> str:
 
 _Phrase: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 _PHRASES: tuple[_Phrase, ...] = (
+    _expectation,
     _ranking,
     _flagged,
     _null_share,
@@ -151,5 +177,5 @@ _PHRASES: tuple[_Phrase, ...] = (
 
 def _not_computed(reason: str, row: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     text = _NOT_COMPUTED.get(Reason(reason)) if reason in [known.value for known in Reason] else None
-    values = {"n": number(row["n"]), "statistic": details.get("statistic", "?"), "error": details.get("error", "?")}
+    values = {"n": number(row["n"]), **{name: details.get(name, "?") for name in ("statistic", "error", "why")}}
     return text.format(**values) if text else reason

@@ -82,7 +82,7 @@ class RowCheck:
         counts = measured.by_key.get(self.key) if isinstance(measured, ExpectationCounts) else None
         if counts is None:
             reason = Reason.NO_STATISTIC if rows else Reason.INSUFFICIENT
-            raise NotComputableError(reason, 0, instances=rows)
+            raise NotComputableError(reason, 0, statistic=ExpectationCounts.name, instances=rows)
         if counts.error is not None:
             raise NotComputableError(Reason.FAILED, 0, error=counts.error)
         outcome = self.verdict.of(counts)
