@@ -16,7 +16,7 @@ from hopsmon.config.hopsworks import (
     HopsworksStoreConfig,
     TrainingDatasetConfig,
 )
-from hopsmon.config.kafka import KafkaConfig, KafkaReading
+from hopsmon.config.kafka import HopsConfig, KafkaConfig, KafkaReading
 from hopsmon.config.log import FilesConfig, LogConfig, MatchConfig
 from hopsmon.config.monitor import MonitorConfig, WindowConfig
 from hopsmon.config.problems import ConfigProblems, Problem
@@ -36,6 +36,7 @@ __all__ = [
     "FeatureLogConfig",
     "FilesConfig",
     "HopsworksChannelConfig",
+    "HopsConfig",
     "HopsworksConfig",
     "HopsworksStoreConfig",
     "KafkaConfig",

@@ -1,4 +1,4 @@
-"""The `log.kafka` section: an inference log in a Kafka topic, and how any topic is read."""
+"""The sections `log.kafka` and `log.hops`: an inference log in a Kafka topic, and how any topic is read."""
 
 from __future__ import annotations
 
@@ -125,3 +125,11 @@ class KafkaConfig(KafkaReading):
 
     topic: Topic
     """The topic with the inference events. Required. Several monitors may read one topic (see `match`)."""
+
+
+class HopsConfig(KafkaReading):
+    """An inference log in a topic of an old Hopsworks cluster: brokers and certificates come by its library `hops`."""
+
+    topic: Topic
+    """The topic of the deployment's inference logger. Required. Where `log.format` is hopsworks, its schema must be
+    that of the inference log."""

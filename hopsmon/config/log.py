@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from typing_extensions import Self
 
 from hopsmon.config.hopsworks import DeploymentLogConfig, FeatureLogConfig
-from hopsmon.config.kafka import KafkaConfig
+from hopsmon.config.kafka import HopsConfig, KafkaConfig
 from hopsmon.config.values import Place, Section, check_one_of
 from hopsmon.core.payloads.formats import FORMATS, format_names
 from hopsmon.errors import ConfigError
@@ -61,7 +61,8 @@ WireFormat: TypeAlias = Annotated[
 
 
 class LogConfig(Section):
-    """Where the requests and responses come from: exactly one of kafka, deployment, feature_log and files."""
+    """Where the requests and responses come from: exactly one of kafka, deployment, feature_log, hops and
+    files."""
 
     kafka: KafkaConfig | None = None
     """A Kafka topic. Default: not used."""
@@ -71,6 +72,10 @@ class LogConfig(Section):
 
     feature_log: FeatureLogConfig | None = None
     """The feature log of a Hopsworks feature view: named features and predictions. Default: not used."""
+
+    hops: HopsConfig | None = None
+    """A topic of an old Hopsworks cluster that ships the library `hops`, read by a job or notebook in it. Default: not
+    used."""
 
     files: FilesConfig | None = None
     """A folder of JSON lines. Default: not used."""
@@ -84,5 +89,5 @@ class LogConfig(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        check_one_of(self, "kafka", "deployment", "feature_log", "files")
+        check_one_of(self, "kafka", "deployment", "feature_log", "hops", "files")
         return self

@@ -20,6 +20,7 @@ _EXTRAS = {
     "deltalake": "local",
     "hopsworks": "hopsworks",
     "great_expectations": "expectations",
+    "hops": "hops",
 }
 
 
@@ -59,7 +60,7 @@ def source_of(config: MonitorConfig) -> LogSource:
 
     Raises:
         ConfigError: an extra is not installed, a secret cannot be read, or Hopsworks has no such log.
-        OutsideError: Hopsworks cannot be reached.
+        OutsideError: Hopsworks cannot be reached, or this is no job or notebook of the old cluster that log.hops names.
     """
     log = config.log
     if log.files is not None:
@@ -67,6 +68,10 @@ def source_of(config: MonitorConfig) -> LogSource:
     if log.kafka is not None:
         options = {name: resolve_secret(value) for name, value in log.kafka.options.items()}
         return kafka_source(log.kafka, log.kafka.bootstrap_servers, log.kafka.topic, options)
+    if log.hops is not None:
+        from hopsmon.wiring.hops import cluster_source
+
+        return cluster_source(log.hops, log.format)
     from hopsmon.wiring.hopsworks import project_source
 
     return project_source(config)

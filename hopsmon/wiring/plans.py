@@ -193,6 +193,7 @@ def _check_same_log(query: str, one: MonitorConfig, other: MonitorConfig) -> Non
             ("log.kafka", one.log.kafka, other.log.kafka),
             ("log.deployment", one.log.deployment, other.log.deployment),
             ("log.feature_log", one.log.feature_log, other.log.feature_log),
+            ("log.hops", one.log.hops, other.log.hops),
             ("log.files", one.log.files, other.log.files),
             ("store", one.store, other.store),
             ("trigger", one.trigger, other.trigger),

@@ -23,6 +23,7 @@ from hopsmon.config import (
     FeatureLogConfig,
     FilesConfig,
     HopsworksChannelConfig,
+    HopsConfig,
     HopsworksConfig,
     HopsworksStoreConfig,
     KafkaConfig,
@@ -59,12 +60,14 @@ REFERENCE = {"read": "statistics", "predictions": (), "exclude": (), "event_time
 DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
     ModelConfig: {"name": REQUIRED, "version": None},
     KafkaConfig: {**READING, "bootstrap_servers": REQUIRED, "topic": REQUIRED},
+    HopsConfig: {**READING, "topic": REQUIRED},
     FilesConfig: {"path": REQUIRED, "max_files_per_trigger": None},
     MatchConfig: {"service": None, "namespace": None, "component": None, "source": None, "model_version": None},
     LogConfig: {
         "kafka": None,
         "deployment": None,
         "feature_log": None,
+        "hops": None,
         "files": None,
         "format": "auto",
         "match": MatchConfig(),
