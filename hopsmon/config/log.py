@@ -61,8 +61,7 @@ WireFormat: TypeAlias = Annotated[
 
 
 class LogConfig(Section):
-    """Where the requests and responses come from: exactly one of kafka, deployment, feature_log, hops and
-    files."""
+    """Where the requests and responses come from: one of kafka, deployment, feature_log, hops and files."""
 
     kafka: KafkaConfig | None = None
     """A Kafka topic. Default: not used."""

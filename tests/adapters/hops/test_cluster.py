@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import jks
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -26,6 +25,7 @@ from hopsmon.adapters.kafka.clients import client_settings
 from hopsmon.errors import ConfigError, OutsideError, TransientError
 from hopsmon.testing.hopsworks_server import HopsworksServer
 
+jks = pytest.importorskip("jks", reason="the library hops has an environment of its own: make extras")
 SERVERS = "10.0.2.15:9091,10.0.2.16:9091"
 
 
