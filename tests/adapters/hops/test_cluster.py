@@ -26,6 +26,7 @@ from hopsmon.errors import ConfigError, OutsideError, TransientError
 from hopsmon.testing.hopsworks_server import HopsworksServer
 
 jks = pytest.importorskip("jks", reason="the library hops has an environment of its own: make extras")
+PLAIN = (Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 SERVERS = "10.0.2.15:9091,10.0.2.16:9091"
 
 
@@ -72,7 +73,7 @@ def test_a_server_that_asks_for_certificates_lets_the_user_in(cluster: Hopsworks
 
     def answer(listener: socket.socket) -> None:
         with server.wrap_socket(listener.accept()[0], server_side=True) as one:
-            seen.append(dict(part[0] for part in one.getpeercert()["subject"]))
+            seen.append(one.getpeercert(binary_form=True))
             one.sendall(b"ready")
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -84,13 +85,13 @@ def test_a_server_that_asks_for_certificates_lets_the_user_in(cluster: Hopsworks
         thread.join()
 
     assert said == b"ready"
-    assert seen == [{"commonName": cluster.environment["HADOOP_USER_NAME"]}]
+    assert seen == [ssl.PEM_cert_to_DER_cert(cluster.material.client_certificate)]
 
 
 def test_an_rsa_key_is_given_in_the_form_that_kafka_reads(cluster: HopsworksServer) -> None:
     """As on real clusters, whose keys are RSA; the key store is written by pyjks."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    plain = key.private_bytes(*PLAIN)
     user = cluster.environment["HADOOP_USER_NAME"]
     place = cluster.folder / "material" / f"{user}__kstore.jks"
     chain = [ssl.PEM_cert_to_DER_cert(cluster.material.client_certificate)]
@@ -101,7 +102,7 @@ def test_an_rsa_key_is_given_in_the_form_that_kafka_reads(cluster: HopsworksServ
     written = brokers().options["kafka.ssl.keystore.key"]
 
     assert written.startswith("-----BEGIN PRIVATE KEY-----\n")
-    assert load_pem_private_key(written.encode(), None).private_numbers() == key.private_numbers()
+    assert load_pem_private_key(written.encode(), None).private_bytes(*PLAIN) == plain
 
 
 def test_material_in_the_working_folder_comes_first(cluster: HopsworksServer, tmp_path: Path) -> None:
