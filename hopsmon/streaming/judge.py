@@ -21,6 +21,7 @@ from hopsmon.core.statistics.quantiles import Quantiles
 from hopsmon.core.techniques.guard import plain
 from hopsmon.streaming.fold import ClosedWindow
 from hopsmon.streaming.plan import MonitorPlan
+from hopsmon.streaming.rewrites import LATE_ONLY
 from hopsmon.streaming.tables import PERCENTILES
 
 TableRow = dict[str, Any]
@@ -58,8 +59,8 @@ def window_row(plan: MonitorPlan, closed: ClosedWindow, now: int) -> TableRow:
 
 
 def late_row(plan: MonitorPlan, closed: ClosedWindow, now: int) -> TableRow:
-    """An update of hopsmon_windows: the store adds these counts to the row that is there (revision -1 says so)."""
-    return {**window_row(plan, closed, now), "status": "partial", "unpaired": None, "revision": -1}
+    """An update of hopsmon_windows: the store adds these counts to the row that is there."""
+    return {**window_row(plan, closed, now), "status": "partial", "unpaired": None, "revision": LATE_ONLY}
 
 
 def statistics_rows(plan: MonitorPlan, closed: ClosedWindow) -> Iterable[TableRow]:

@@ -33,7 +33,6 @@ class TableSpec:
         key: the columns that name a row; a second write of the same key replaces the first.
         event_time: the column that orders rows in time.
         columns: name, type and meaning of every column, in order.
-        moves: whether a row's event time changes when the row is written again.
         hidden: columns that are for hopsmon itself, and large.
     """
 
@@ -42,8 +41,12 @@ class TableSpec:
     key: tuple[str, ...]
     event_time: str
     columns: tuple[tuple[str, pa.DataType, str], ...]
-    moves: bool = False
     hidden: tuple[str, ...] = ()
+
+    @property
+    def growing(self) -> str | None:
+        """The key's column that grows with time, by whose span most files are left out; None: rows are replaced."""
+        return next((name for name in ("window_start", "offset", "changed_at") if name in self.key), None)
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -220,7 +223,6 @@ STATES = TableSpec(
         ("settings", pa.string(), "hash of the technique's parameters and the window's size, likewise"),
         ("state", pa.binary(), "what the technique keeps after that window"),
     ),
-    moves=True,
 )
 
 ALERTS = TableSpec(

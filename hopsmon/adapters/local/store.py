@@ -20,6 +20,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from hopsmon.adapters.local import merging
 from hopsmon.errors import OutsideError, TransientError, UnknownNameError
 from hopsmon.streaming.ports import TableSize
+from hopsmon.streaming.rewrites import conformed
 from hopsmon.streaming.tables import STATES, TABLES, TableSpec
 
 _APPENDS, _REPLACES = 0, 1  # what a monitor's rows of one writer do, as the version of a mark in the log
@@ -89,7 +90,7 @@ class LocalStore:
             there = {field.name for field in delta.schema().fields}
             wanted = [name for name in {*schema.names, spec.event_time} if name in there]
             rows = delta.to_pyarrow_table(filters=_conditions(spec, monitor, between), columns=wanted)
-        return merging.conformed(rows.sort_by([(spec.event_time, "ascending")]), schema)
+        return conformed(rows.sort_by([(spec.event_time, "ascending")]), schema)
 
     def delete(self, table: str, monitor: str | None, between: tuple[datetime, datetime]) -> int:
         """Delete a table's rows (of one monitor) with an event time from the first to the second; gives their number.
