@@ -11,6 +11,17 @@ with 501, and leaving the context raises AssertionError with its method and path
 """
 
 from hopsmon.testing.hopsworks_server.application import Request
+from hopsmon.testing.hopsworks_server.runners import JobRunner, Run, Running, RunsScript, fails, finishes, stays
 from hopsmon.testing.hopsworks_server.server import HopsworksServer
 
-__all__ = ["HopsworksServer", "Request"]
+__all__ = [
+    "HopsworksServer",
+    "JobRunner",
+    "Request",
+    "Run",
+    "Running",
+    "RunsScript",
+    "fails",
+    "finishes",
+    "stays",
+]

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from hopsmon.errors import UnknownNameError
 from hopsmon.testing.hopsworks_server.errors import EXECUTION_NOT_FOUND, INCOMPLETE_REQUEST, JOB_ACTION_UNSUPPORTED
-from hopsmon.testing.hopsworks_server.jobs import job_of
+from hopsmon.testing.hopsworks_server.jobs import job_of, keep_job
 from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, href, page
 from hopsmon.testing.hopsworks_server.runners import RUNNING, Run
 from hopsmon.testing.hopsworks_server.state import State, milliseconds, now
@@ -82,6 +82,16 @@ def start_job(state: State, job: Json, arguments: str, variables: dict[str, str]
     state.running[number] = state.job_runner(_run(state, job, execution, variables))
     state.executions.setdefault(name, []).append(execution)
     return _refreshed(state, execution)
+
+
+def run_service_job(state: State, name: str, arguments: str, where: str) -> Json:
+    """Start one of the jobs by which Hopsworks does its own work; the job.
+
+    What it does is up to the server's runner, and the runners that come with the server do none of that work.
+    """
+    job = keep_job(state, name, {"type": "sparkJobConfiguration", "appName": name}, where)
+    start_job(state, job, arguments, {}, where)
+    return job
 
 
 def fire(state: State, job: str, start: dt.datetime, end: dt.datetime | None) -> int | None:

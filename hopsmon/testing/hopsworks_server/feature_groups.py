@@ -14,6 +14,7 @@ from hopsmon.testing.hopsworks_server.errors import (
     INCOMPLETE_REQUEST,
     PRIMARY_KEY_REQUIRED,
 )
+from hopsmon.testing.hopsworks_server.executions import run_service_job
 from hopsmon.testing.hopsworks_server.jobs import keep_job
 from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, href, page
 from hopsmon.testing.hopsworks_server.state import State, now
@@ -106,6 +107,14 @@ def clear(call: Call) -> Reply:
     return group
 
 
+@routes.post(GROUP + "/updatetableschema")
+def update_table_schema(call: Call) -> Reply:
+    """Hudi's tables learn of new features by a job; what it does is up to the server's runner."""
+    group = feature_group(call)
+    name = f"{group['name']}_{group['version']}_update_table_schema"
+    return run_service_job(call.state, name, "-op update_table_schema_fg", href(call))
+
+
 @routes.post(GROUP + "/commits", status=200)
 def commit(call: Call) -> Reply:
     """The counters stay what they were sent as: the client's Spark engine sends text, its Python engine numbers."""
@@ -126,7 +135,7 @@ def commits(call: Call) -> Reply:
         if name != "commited_on_ltoeq":  # Hopsworks' spelling
             raise INCOMPLETE_REQUEST.because(f"commits cannot be filtered by {name}")
         made = [each for each in made if time_of(each) <= int(value)]
-    return page(call, made)
+    return {"items": [], **page(call, made)}  # the client reads an empty list of commits only where it is there
 
 
 def feature_group(call: Call) -> Json:

@@ -131,10 +131,9 @@ def create_feature_view(state: State, sent: Json) -> Json:
 
 def _features(sent: Json, columns: list[Column]) -> list[Json]:
     """One feature a column; the client sends only those with a role, such as labels."""
-    roles = {feature["name"]: feature for feature in sent.get("features") or []}
     made = []
     for index, column in enumerate(columns):
-        role = roles.get(column.name) or roles.get(column.feature["name"]) or {}
+        role = next((role for role in sent.get("features") or [] if _is_of(role, column)), {})
         feature: Json = {
             "name": column.name,
             "type": column.feature["type"],
@@ -146,6 +145,14 @@ def _features(sent: Json, columns: list[Column]) -> list[Json]:
         function = column.feature.get("transformationFunction") or role.get("transformationFunction")
         made.append({**feature, "transformationFunction": function} if function else feature)
     return made
+
+
+def _is_of(role: Json, column: Column) -> bool:
+    """Whether a role is a column's: the client names feature group and feature, `Seed` the column."""
+    group = role.get("featuregroup")
+    if group is None:
+        return bool(role["name"] == column.name)
+    return bool(role["name"] == column.feature["name"] and group["id"] == column.part.group["id"])
 
 
 def shown_view(state: State, view: Json) -> Json:

@@ -11,9 +11,8 @@ from hopsmon.testing.hopsworks_server.errors import (
     INCOMPLETE_REQUEST,
     INVALID_STATISTICS_WINDOW,
 )
-from hopsmon.testing.hopsworks_server.executions import start_job
+from hopsmon.testing.hopsworks_server.executions import run_service_job
 from hopsmon.testing.hopsworks_server.feature_groups import GROUP, STORE, feature_group
-from hopsmon.testing.hopsworks_server.jobs import keep_job
 from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, collection, href
 from hopsmon.testing.hopsworks_server.state import State, milliseconds
 
@@ -67,12 +66,10 @@ def register_for_training_dataset(call: Call) -> Reply:
 
 @routes.post(GROUP + "/statistics/compute")
 def compute(call: Call) -> Reply:
-    """Starts a job; what it does is up to the server's runner, and the runners that come with it compute nothing."""
+    """Starts a job, which computes nothing."""
     group = feature_group(call)
     name = f"{group['name']}_{group['version']}_compute_stats_{milliseconds()}"
-    job = keep_job(call.state, name, {"type": "sparkJobConfiguration", "appName": name}, href(call))
-    start_job(call.state, job, "-op compute_stats", {}, href(call))
-    return job
+    return run_service_job(call.state, name, "-op compute_stats", href(call))
 
 
 @routes.post(VIEW + "/statistics", status=200)

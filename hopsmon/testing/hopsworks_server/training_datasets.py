@@ -5,9 +5,8 @@ from __future__ import annotations
 import shutil
 
 from hopsmon.testing.hopsworks_server.errors import TRAINING_DATASET_NOT_FOUND
-from hopsmon.testing.hopsworks_server.executions import start_job
+from hopsmon.testing.hopsworks_server.executions import run_service_job
 from hopsmon.testing.hopsworks_server.feature_views import feature_view
-from hopsmon.testing.hopsworks_server.jobs import keep_job
 from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, collection, href
 from hopsmon.testing.hopsworks_server.state import State, now
 from hopsmon.testing.hopsworks_server.statistics import TRAINING_DATASET, VIEW
@@ -54,12 +53,10 @@ def delete_data(call: Call) -> Reply:
 
 @routes.post(TRAINING_DATASET + "/compute")
 def compute(call: Call) -> Reply:
-    """The client's Python engine leaves the work to a job; here the job does what the server's runner does."""
+    """The client's Python engine leaves the work to a job, which writes nothing here; its Spark engine does it."""
     made = training_dataset(call)
     name = f"{made['name']}_{made['version']}_create_fv_td"
-    job = keep_job(call.state, name, {"type": "sparkJobConfiguration", "appName": name}, href(call))
-    start_job(call.state, job, "-op create_fv_td", {}, href(call))
-    return job
+    return run_service_job(call.state, name, "-op create_fv_td", href(call))
 
 
 def training_dataset(call: Call) -> Json:

@@ -41,3 +41,8 @@ def iris(server: HopsworksServer, feature_store: FeatureStore) -> FeatureGroup:
     """A feature group that is there already."""
     server.seed.feature_group("iris", FEATURES, primary_key=["id"], event_time="ts")
     return feature_store.get_feature_group("iris", version=1)
+
+
+@pytest.fixture
+def client_version() -> str:
+    return CLIENT
