@@ -95,6 +95,12 @@ def feature_view_names(feature_store: Any) -> list[str]:
     return sorted({str(one["name"]) for one in _member(api, "_get_all", "get_all")()})
 
 
+def training_dataset(feature_view: Any, version: int) -> Any:
+    """The metadata of one training dataset; the client's public call asks for each of them all."""
+    engine = _member(feature_view, "_feature_view_engine")
+    return _member(engine, "_get_training_dataset_metadata", "get_training_dataset_metadata")(feature_view, version)
+
+
 def save_statistics(entity: Any, statistics: Any, training_dataset: Any = None) -> Any:
     """Register statistics that we have computed: of a feature group, or of a training dataset of a feature view."""
     save = _member(_member(entity, "_statistics_engine"), "_save_statistics", "save_statistics")
@@ -106,6 +112,44 @@ def save_monitoring_result(entity: Any, result: Any) -> Any:
     engine = _member(entity, "_feature_monitoring_result_engine")
     api = _member(engine, "_feature_monitoring_result_api")
     return _member(api, "_create", "create")(result)
+
+
+def create_monitoring_config(entity: Any, config: Any) -> Any:
+    """Register a configuration of Hopsworks' own feature monitoring, without the client's note on stdout."""
+    engine = _member(entity, "_feature_monitoring_config_engine")
+    api = _member(engine, "_feature_monitoring_config_api")
+    return _member(api, "_create", "create")(config)
+
+
+def delta_rs_place(feature_group: Any) -> tuple[str, dict[str, str]]:
+    """Where delta-rs finds a feature group's Delta table, and its options: as the client's Python engine does it.
+
+    The client looks for HopsFS behind whatever has no connector, and fails outside of the cluster; a location says
+    itself what it is.
+    """
+    from urllib.parse import urlsplit
+
+    from hsfs.core.delta_engine import DeltaEngine
+
+    location = str(feature_group.location)
+    if feature_group.storage_connector is None and urlsplit(location).scheme not in ("", "hopsfs", "hdfs"):
+        return location, {}
+    arguments = (feature_group.feature_store_id, feature_group.feature_store_name, feature_group, None, None)
+    engine = DeltaEngine(*arguments)
+    options: dict[str, str] = _member(engine, "_get_delta_rs_storage_options")()
+    return str(_member(engine, "_get_delta_rs_location")()), options
+
+
+def register_last_commit(
+    feature_group: Any, spark: Any, location: str, options: Mapping[str, str] | None = None
+) -> None:
+    """Tell Hopsworks of the last commit of a feature group's Delta table; it keeps one it knows as it is."""
+    from hsfs.core.delta_engine import DeltaEngine
+    from hsfs.core.feature_group_api import FeatureGroupApi
+
+    commit = _member(DeltaEngine, "_get_last_commit_metadata")(spark, location, options)
+    if commit is not None:
+        _member(FeatureGroupApi(), "_commit", "commit")(feature_group, commit)
 
 
 _REQUIRED = object()

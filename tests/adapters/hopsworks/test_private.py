@@ -127,6 +127,18 @@ def test_a_result_of_feature_monitoring(entity: str, request: pytest.FixtureRequ
     assert set(found.shifted_feature_names) == {"distance"}
 
 
+@pytest.mark.parametrize("entity", ["group", "view"])
+def test_a_configuration_of_feature_monitoring(
+    entity: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of = request.getfixturevalue(entity)
+    config = of.create_feature_monitoring(f"quiet_{entity}").with_detection_window().with_reference_window()
+    config = config.compare_on_distribution(feature_name="distance", metric="PSI", threshold=0.2)
+    made = private.create_monitoring_config(of, config)
+    assert of.get_feature_monitoring_configs(name=f"quiet_{entity}").id == made.id
+    assert capsys.readouterr().out == ""
+
+
 def test_a_client_without_any_of_the_names() -> None:
     with pytest.raises(OutsideError, match=r"hopsworks \d+\.\d+\.\d+ has no _online_topic_name or online_topic_name"):
         private.online_topic_name(SimpleNamespace())
