@@ -71,3 +71,8 @@ class BaselineConfig(Section):
     def _one_source(self) -> Self:
         check_one_of(self, "file", "data", "saved", "feature_group", "training_dataset", "deployment")
         return self
+
+    @property
+    def in_project(self) -> FeatureGroupConfig | TrainingDatasetConfig | DeploymentBaselineConfig | None:
+        """The part that names something in a Hopsworks project, if it is there."""
+        return self.feature_group or self.training_dataset or self.deployment

@@ -79,7 +79,8 @@ class _Reference(Section):
     everything a baseline can hold. Default: statistics."""
 
     predictions: tuple[str, ...] = ()
-    """Columns that are the model's predictions. Default: those named in the monitor's `predictions`."""
+    """Columns that stand for the model's predictions, as a label whose distribution they should have. Default: none:
+    labels are left out, and predictions are compared with nothing."""
 
     exclude: tuple[str, ...] = ()
     """Columns that are neither feature nor prediction. Default: none; keys, labels and the event time are left out by

@@ -90,3 +90,8 @@ class LogConfig(Section):
     def _one_source(self) -> Self:
         check_one_of(self, "kafka", "deployment", "feature_log", "hops", "files")
         return self
+
+    @property
+    def in_project(self) -> DeploymentLogConfig | FeatureLogConfig | None:
+        """The part that names a log of a Hopsworks project, if it is one."""
+        return self.deployment or self.feature_log

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hopsmon.config import FilesConfig, KafkaReading, MonitorConfig
 from hopsmon.config.secrets import is_reference
+from hopsmon.core.payloads import OpenMessages
 from hopsmon.errors import ConfigError
 from hopsmon.streaming.ports import LogSource
 
@@ -66,15 +67,40 @@ def source_of(config: MonitorConfig) -> LogSource:
     if log.files is not None:
         return _files(log.files)
     if log.kafka is not None:
-        options = {name: resolve_secret(value) for name, value in log.kafka.options.items()}
-        return kafka_source(log.kafka, log.kafka.bootstrap_servers, log.kafka.topic, options)
+        return kafka_source(log.kafka, log.kafka.bootstrap_servers, log.kafka.topic, _options(log.kafka))
     if log.hops is not None:
         from hopsmon.wiring.hops import cluster_source
 
         return cluster_source(log.hops, log.format)
-    from hopsmon.wiring.hopsworks import project_source
+    if log.in_project is not None:
+        from hopsmon.wiring.hopsworks import place_of
 
-    return project_source(config)
+        place, reading = place_of(config.hopsworks, log.in_project), log.in_project
+        return kafka_source(reading, place.bootstrap_servers, place.topic, {**place.options, **_options(reading)})
+    raise ConfigError("log: no kind of log is given.")  # the configuration has refused it before
+
+
+def reading_of(config: MonitorConfig) -> tuple[str | OpenMessages, dict[str, str]]:
+    """The wire format of the log's messages, and the attributes by which the monitor knows its own.
+
+    What Hopsworks knows of a log is taken where the configuration does not say otherwise.
+
+    Raises:
+        ConfigError: Hopsworks has no such log.
+        OutsideError: Hopsworks cannot be reached.
+    """
+    log, match = config.log, config.log.match.model_dump(exclude_none=True)
+    if log.in_project is None:
+        return log.format, match
+    from hopsmon.wiring.hopsworks import place_of
+
+    place = place_of(config.hopsworks, log.in_project)
+    told = not isinstance(place.format, str) and log.format == "auto"
+    return place.format if told else log.format, {**place.match, **match}
+
+
+def _options(reading: KafkaReading) -> dict[str, str]:
+    return {name: resolve_secret(value) for name, value in reading.options.items()}
 
 
 def kafka_source(reading: KafkaReading, servers: str, topic: str, options: Mapping[str, str]) -> LogSource:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from hopsmon.config import HopsworksConfig, MonitorConfig
+from hopsmon.config import (
+    DeploymentBaselineConfig,
+    DeploymentLogConfig,
+    FeatureGroupConfig,
+    FeatureLogConfig,
+    HopsworksConfig,
+    MonitorConfig,
+    TrainingDatasetConfig,
+)
 from hopsmon.core.baseline import Baseline
-from hopsmon.streaming.ports import LogSource
+from hopsmon.core.schema import ModelRef
 from hopsmon.wiring.adapters import require, resolve_secret
 
 if TYPE_CHECKING:
     from hopsmon.adapters.hopsworks.connection import Connection
+    from hopsmon.adapters.hopsworks.deployments import LogPlace
+    from hopsmon.adapters.hopsworks.references import Reference
 
+InProject: TypeAlias = FeatureGroupConfig | TrainingDatasetConfig | DeploymentBaselineConfig
 SCHEME = "hopsworks:"
 
 
@@ -58,11 +69,58 @@ def connection_of(config: HopsworksConfig) -> Connection:
     return login(settings)
 
 
-def project_source(config: MonitorConfig) -> LogSource:
-    """The inference log of a deployment, or a feature view's feature log."""
-    raise NotImplementedError
+def place_of(settings: HopsworksConfig, log: DeploymentLogConfig | FeatureLogConfig) -> LogPlace:
+    """Where the log of a deployment, or a feature view's feature log, is and how it is read.
+
+    Raises:
+        ConfigError: there is no such log, or it is switched off.
+        OutsideError: Hopsworks cannot be reached.
+    """
+    connection = connection_of(settings)
+    if isinstance(log, DeploymentLogConfig):
+        from hopsmon.adapters.hopsworks.deployments import log_of_deployment
+
+        return log_of_deployment(connection, log.name)
+    from hopsmon.adapters.hopsworks.feature_log import log_of_feature_view
+
+    return log_of_feature_view(connection, log.feature_view, log.version)
 
 
-def project_baseline(config: MonitorConfig) -> Baseline:
-    """The baseline that a configuration names in Hopsworks."""
-    raise NotImplementedError
+def project_baseline(config: MonitorConfig, source: InProject) -> Baseline:
+    """The baseline that a configuration names in Hopsworks.
+
+    Raises:
+        ConfigError: what is named is not there, or has no statistics.
+        OutsideError: Hopsworks cannot be reached.
+    """
+    from hopsmon.adapters.hopsworks.baselines import baseline_of
+    from hopsmon.adapters.hopsworks.references import Columns, Scan
+
+    connection = connection_of(config.hopsworks)
+    model, reference = _reference(connection, config, source)
+    columns = Columns(source.predictions, source.exclude)
+    scan = Scan(source.event_time, config.window.size, source.season, config.slices) if source.read == "data" else None
+    return baseline_of(connection, reference, model, columns, scan)
+
+
+def _reference(connection: Connection, config: MonitorConfig, source: InProject) -> tuple[ModelRef, Reference]:
+    from hopsmon.adapters.hopsworks.deployments import origin_of_deployment
+    from hopsmon.adapters.hopsworks.references import FeatureGroupRef, TrainingDatasetRef
+
+    model = ModelRef(config.model.name, config.model.version)
+    if isinstance(source, FeatureGroupConfig):
+        return model, FeatureGroupRef(source.name, source.version, source.from_commit, source.to_commit)
+    if isinstance(source, TrainingDatasetConfig):
+        version = source.training_dataset_version
+        of = TrainingDatasetRef(
+            source.feature_view, source.version, version, source.split, source.before_transformation
+        )
+        return model, of
+    origin = origin_of_deployment(
+        connection,
+        source.name,
+        training_dataset_version=source.training_dataset_version,
+        split=source.split,
+        before_transformation=source.before_transformation,
+    )
+    return origin.model, origin.training_dataset

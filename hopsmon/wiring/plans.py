@@ -14,7 +14,7 @@ from hopsmon.core.techniques import registry
 from hopsmon.errors import ConfigError
 from hopsmon.streaming.plan import MonitorPlan, QueryPlan
 from hopsmon.streaming.ports import LogSource
-from hopsmon.wiring.adapters import source_of
+from hopsmon.wiring.adapters import reading_of, source_of
 from hopsmon.wiring.expectations import expectation_techniques
 from hopsmon.wiring.homes import home_of
 from hopsmon.wiring.reference import baseline_of
@@ -33,6 +33,7 @@ def monitor_plan(config: MonitorConfig) -> MonitorPlan:
     if baseline.model.name and baseline.model.name != config.model.name:
         _LOG.warning("monitor %s: its baseline was built for model '%s'", config.name, baseline.model.name)
     schema = schema_of(config, baseline)
+    wire_format, match = reading_of(config)
     return MonitorPlan(
         name=config.name,
         model=ModelRef(config.model.name, config.model.version),
@@ -42,8 +43,8 @@ def monitor_plan(config: MonitorConfig) -> MonitorPlan:
         techniques=(*techniques, *expectation_techniques(config, schema)),
         slices=config.slices,
         max_slices=config.limits.max_slices,
-        match=config.log.match.model_dump(exclude_none=True),
-        format=config.log.format,
+        match=match,
+        format=wire_format,
         min_instances=config.limits.min_instances,
         max_clock_ahead=config.limits.max_clock_ahead,
         shards=config.limits.shards,

@@ -91,7 +91,9 @@ def read_baseline_of(config: MonitorConfig) -> Baseline:
         return _of_data(config, source.data)
     if source.saved is not None:
         return BaselineHistory(home_of(config).documents, config.name).load(source.saved)
-    return project_baseline(config)
+    if source.in_project is not None:
+        return project_baseline(config, source.in_project)
+    raise ConfigError("baseline: none is given.")  # the configuration has refused it before
 
 
 def _of_data(config: MonitorConfig, data: DataConfig) -> Baseline:
