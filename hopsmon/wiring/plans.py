@@ -15,6 +15,7 @@ from hopsmon.errors import ConfigError
 from hopsmon.streaming.plan import MonitorPlan, QueryPlan
 from hopsmon.streaming.ports import LogSource
 from hopsmon.wiring.adapters import reading_of, source_of
+from hopsmon.wiring.alerts import audience_of
 from hopsmon.wiring.expectations import expectation_techniques
 from hopsmon.wiring.homes import home_of
 from hopsmon.wiring.reference import baseline_of
@@ -52,6 +53,7 @@ def monitor_plan(config: MonitorConfig) -> MonitorPlan:
         importances=config.importances,
         max_outliers=config.limits.max_outliers,
         technique_seconds=config.limits.technique_seconds,
+        alerts=config.alerts.rules(),
     )
 
 
@@ -184,7 +186,8 @@ def _query_plan(name: str, members: Sequence[MonitorConfig]) -> QueryPlan:
     home = home_of(first)
     source: LogSource = source_of(first)
     monitors = tuple(monitor_plan(config) for config in members)
-    return QueryPlan(name, monitors, source, home.tables, home.checkpoint(name), first.trigger)
+    audiences = {plan.name: audience_of(config, plan) for config, plan in zip(members, monitors, strict=True)}
+    return QueryPlan(name, monitors, source, home.tables, home.checkpoint(name), first.trigger, audiences)
 
 
 def _check_same_log(query: str, one: MonitorConfig, other: MonitorConfig) -> None:

@@ -34,7 +34,7 @@ class ReceiverChannel:
         """
         self._connection = connection
         self._receiver = _full_name(connection, receiver)
-        self._generator_url = generator_url
+        self.generator_url = generator_url
 
     @property
     def name(self) -> str:
@@ -53,7 +53,7 @@ class ReceiverChannel:
                 severity=_RESOLVED if resolved else str(alert.severity),
                 status=f"hopsmon_{alert.state}",
                 name=f"{alert.monitor} {alert.alert_id} {iso(alert.changed_at)}",
-                generator_url=self._generator_url,
+                generator_url=self.generator_url,
                 expire_after_sec=int(lasting(datetime.now(timezone.utc).astimezone()).total_seconds()),
             )
 

@@ -119,6 +119,11 @@ class NativeResults:
         self._thresholds = known
         self._config: Any = None
 
+    @property
+    def title(self) -> str:
+        """What the results are of."""
+        return self._of.title
+
     def tell(self, windows: Sequence[JudgedWindow]) -> None:
         with asking(f"Results of feature monitoring of {self._of.title}"):
             if self._config is None:
