@@ -30,6 +30,7 @@ class What(str, Enum):
     statistics = "statistics"
     windows = "windows"
     rejects = "rejects"
+    alerts = "alerts"
 
 
 def show(  # noqa: PLR0917 - options, not positions
@@ -58,6 +59,8 @@ def show(  # noqa: PLR0917 - options, not positions
     [bold]hopsmon show outliers --limit 10[/bold]
 
     [bold]hopsmon show statistics --feature temp --csv > temp.csv[/bold]
+
+    [bold]hopsmon show alerts --json[/bold]
     """
     if as_json and as_csv:
         raise ConfigError("--json and --csv exclude each other.")

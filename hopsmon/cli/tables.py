@@ -146,6 +146,34 @@ def show_rejects(rows: pa.Table, limit: int, _: bool) -> None:
     _finish(table, rows, limit, "rejects")
 
 
+def show_alerts(rows: pa.Table, limit: int, _: bool) -> None:
+    """One line a change of an alert: what it says, and who was told."""
+    table = _table("window until", "state", "severity", "what", "told")
+    _fill(
+        table,
+        _newest(rows, limit, "alert_id"),
+        lambda row: (
+            short(row["changed_at"]),
+            row["state"],
+            row["severity"],
+            row["title"],
+            _told(json.loads(row["channels"] or "{}")),
+        ),
+    )
+    _finish(table, rows, limit, "changes of alerts")
+    if len(rows):
+        out.print("--json has the whole text of each, and the findings behind it.")
+
+
+def _told(channels: Mapping[str, Mapping[str, Any]]) -> str:
+    """The channels that an alert was sent to; of the others, what has become of it."""
+    told = [
+        name if entry["result"] == "sent" else f"{name} {entry['result'].replace('_', ' ')}"
+        for name, entry in channels.items()
+    ]
+    return ", ".join(told) or "nobody"
+
+
 def _window_of(row: Row) -> tuple[Any, ...]:
     return row["monitor"], row["window_start"], row["window_end"], row["slice"]
 
@@ -182,4 +210,5 @@ SHOWN_AS: Mapping[str, Callable[[pa.Table, int, bool], None]] = {
     "statistics": show_statistics,
     "windows": show_windows,
     "rejects": show_rejects,
+    "alerts": show_alerts,
 }

@@ -98,7 +98,28 @@ def rows_of_other_tables() -> dict[str, list[dict[str, Any]]]:
         "score": 3.25,
         "threshold": 1.0,
     }
+    fired = {
+        **window,
+        "alert_id": "0123456789abcdef",
+        "changed_at": JULY + DAY,
+        "state": "firing",
+        "severity": "warning",
+        "title": "flights: drift in temp",
+        "body": "Model flight_delay version 1, window 2013-07-04 00:00 to 2013-07-05 00:00 UTC.",
+        "findings": '[{"feature": "temp", "slice": "", "technique": "psi", "score": 0.4}]',
+        "channels": '{"hopsworks:slack": {"result": "sent", "tries": 1}}',
+    }
+    over = {
+        "window_start": JULY + 4 * DAY,
+        "window_end": JULY + 5 * DAY,
+        "changed_at": JULY + 5 * DAY,
+        "state": "resolved",
+        "title": "flights: no more drift in temp",
+        "findings": "[]",
+        "channels": '{"hopsworks:slack": {"result": "failed", "tries": 2, "why": "no answer"}}',
+    }
     return {
+        "hopsmon_alerts": [fired, {**fired, **over}],
         "hopsmon_windows": [
             {**window, "requests": 900, "responses": 899, "instances": 1200, "predictions": 1199, "rejected": 1}
             | {"late": 2, "status": "ok", "closed_at": JULY + DAY, "revision": 0}

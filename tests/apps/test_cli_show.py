@@ -13,7 +13,7 @@ from tests.apps.conftest import Run, drift_rows
 from tests.goldens import assert_golden
 
 
-@pytest.mark.parametrize("what", ["drift", "outliers", "statistics", "windows", "rejects"])
+@pytest.mark.parametrize("what", ["drift", "outliers", "statistics", "windows", "rejects", "alerts"])
 def test_tables_for_people(run: Run, store_folder: Path, what: str) -> None:
     result = run("show", what)
     assert result.exit_code == 0, result.output
@@ -69,6 +69,14 @@ def test_json_has_all_columns_iso_times_and_what_json_columns_hold(run: Run, sto
     assert rejects[0]["payload"] == '{"instances": [[1,\\xff'
 
 
+def test_json_of_alerts_has_findings_and_channels(run: Run, store_folder: Path) -> None:
+    fired, over = json.loads(run("show", "alerts", "--json").stdout)
+    assert fired["findings"][0]["feature"] == "temp"
+    assert over["channels"]["hopsworks:slack"]["why"] == "no answer"
+    (only,) = json.loads(run("show", "alerts", "--json", "--since", "2013-07-06").stdout)
+    assert only["state"] == "resolved"
+
+
 def test_json_is_oldest_first(run: Run, store_folder: Path) -> None:
     times = [row["window_start"] for row in json.loads(run("show", "drift", "--json").stdout)]
     assert times == sorted(times)
@@ -86,7 +94,7 @@ def test_limit_tells_of_the_rest(run: Run, store_folder: Path) -> None:
     assert "… and 3 older verdicts of drift; --limit 0 shows all." in run("show", "drift", "--limit", "1").stdout
 
 
-@pytest.mark.parametrize("what", ["drift", "outliers", "statistics", "windows", "rejects"])
+@pytest.mark.parametrize("what", ["drift", "outliers", "statistics", "windows", "rejects", "alerts"])
 def test_an_empty_store_says_so(run: Run, what: str, tmp_path: Path) -> None:
     result = run("show", what, "--store", tmp_path / "nothing-yet")
     assert result.exit_code == 0
