@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
@@ -63,7 +60,7 @@ def _run(plans: Sequence[QueryPlan], once: bool, reset: bool) -> dict[str, RunRe
     spark = wiring.session_for(plans)
     if reset:
         wiring.reset_checkpoints(spark, plans)
-    with _stopping_on_signals(stop), _Watch() as watch:
+    with wiring.stopping_on_signals(stop, err.print), _Watch() as watch:
         return wiring.run_plans(spark, plans, once=once, on_progress=watch.batch, stop=stop)
 
 
@@ -76,24 +73,6 @@ def _sharing(configs: Sequence[MonitorConfig]) -> list[MonitorConfig]:
     return [
         config for place, config in saved if (place, config.query_name) in queries and (place, config.name) not in given
     ]
-
-
-@contextlib.contextmanager
-def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Stop between two micro-batches on SIGTERM or Ctrl-C. Spark's own handlers would cancel jobs."""
-
-    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what signal handlers are given
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        err.print("Stopping after this micro-batch; once more stops at once.")
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Watch:

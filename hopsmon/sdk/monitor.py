@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from hopsmon import wiring
 from hopsmon.config import MonitorConfig
+from hopsmon.errors import ConfigError
+from hopsmon.wiring.backfill import backfill, span_between
+from hopsmon.wiring.filters import Moment
 from hopsmon.wiring.history import BaselineHistory, SavedBaseline
 from hopsmon.wiring.rebaseline import FromWindows, rebaselined, span_of
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from hopsmon.core.baseline import Baseline
     from hopsmon.sdk.store import Store
+    from hopsmon.streaming.backfill import Backfilled
     from hopsmon.streaming.ports import Home
     from hopsmon.streaming.progress import Progress, RunReport
 
@@ -74,6 +78,55 @@ class Monitor:
         watch = (lambda _, batch: progress(batch)) if progress else None
         reports = wiring.run_plans(session, plans, once=once, on_progress=watch, stop=stop)
         return reports[self.config.query_name]
+
+    def backfill(
+        self,
+        since: Moment,
+        until: Moment | None = None,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+        spark: SparkSession | None = None,
+    ) -> Backfilled:
+        """Judge the windows of a past span again, by the configuration and baseline as they are now.
+
+        The log is read again from where the span begins, under a checkpoint of its own; the new rows take the place of
+        the old ones, window by window. What the log no longer has stays as it is. Sequence techniques start afresh with
+        the span, and their state, open alerts and the monitor's own runs are left alone.
+
+        Args:
+            since: where the span starts; windows belong to it that lie wholly inside.
+            until: where it ends; without it, now.
+            progress: called after each micro-batch.
+            stop: set it to end between two micro-batches; the windows written until then are whole.
+            spark: a session to use; without it the running one or a new local one.
+
+        Raises:
+            ConfigError: something does not fit together.
+            OutsideError: log or store cannot be reached.
+        """
+        span = span_between(since, until)
+        return backfill(self.config, span, spark=spark, on_progress=progress, stop=stop)
+
+    def build_baseline(self, source: Mapping[str, Any] | None = None) -> Baseline:
+        """Build the baseline anew, keep it in the store, and compare with it; for all runs that start afterwards.
+
+        Args:
+            source: what to build it from, as the configuration's `baseline` says it; without, the configuration's own.
+                The configuration then refers to what was built, so that later calls must say the source.
+
+        Raises:
+            ConfigError: the source cannot be used, or is a baseline that was kept before.
+        """
+        section = self.config.to_mapping()["baseline"] if source is None else source
+        if source is None and self.config.baseline.saved is not None:
+            raise ConfigError(
+                f"Monitor {self.name} compares with a baseline that was kept ({self.config.baseline.saved}): say what "
+                "to build a new one from, e.g. {'data': {'path': 'train.parquet'}}."
+            )
+        made = wiring.read_baseline_of(self.store._config(self.config, {"baseline": section}))
+        self._compare_with(self._history.save(made))
+        return made
 
     def rebaseline(self, from_windows: FromWindows) -> Baseline:
         """Accept a change: make a new baseline of windows that this monitor closed, and compare with it from now on.

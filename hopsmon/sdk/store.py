@@ -5,22 +5,24 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from hopsmon import wiring
-from hopsmon.config import MonitorConfig
+from hopsmon.config import MonitorConfig, parse_duration
 from hopsmon.errors import ConfigError, UnknownNameError
 from hopsmon.sdk.monitor import Monitor
-from hopsmon.streaming.tables import TABLES
+from hopsmon.streaming.tables import STATES, TABLES
 from hopsmon.wiring.filters import Filters
 
 if TYPE_CHECKING:
     from hopsmon.streaming.ports import Home
 
 MONITORS = "_monitors"
+_BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LOG = logging.getLogger("hopsmon.sdk")
 
 
@@ -146,6 +148,20 @@ class Store:
         if name not in TABLES:
             raise UnknownNameError("table", table, [known.removeprefix("hopsmon_") for known in TABLES])
         return Filters(**filters).of(self._home.tables.read(name, monitor, TABLES[name].shown), TABLES[name])
+
+    def prune(self, keep: timedelta | str, monitor: str | None = None) -> Mapping[str, int]:
+        """Delete result rows (of one monitor) that are older than so much time, as "90d"; gives their number by table.
+
+        What sequence techniques go on from stays, whatever its age. The files go with the next `vacuum`.
+
+        Raises:
+            OutsideError: the store cannot be written.
+        """
+        until = datetime.now(timezone.utc) - parse_duration(keep)
+        tables = self._home.tables
+        return {
+            name: tables.delete(name, monitor, (_BEGINNING, until)) for name in tables.tables() if name != STATES.name
+        }
 
     def optimize(self) -> Mapping[str, Mapping[str, int]]:
         """Merge the tables' small files; see `hopsmon optimize`."""

@@ -109,3 +109,11 @@ class RunReport:
     def rejects(self) -> int:
         """Messages that could not be read."""
         return self.tally.rejected
+
+    def line(self) -> str:
+        """The run as one log line."""
+        return (
+            f"batches={self.batches} rows={self.rows} rejects={self.rejects} skipped={self.tally.skipped} "
+            f"took={self.seconds:.1f}s windows={self.windows} findings={self.findings} drift={self.drift} "
+            f"outliers={self.outliers} late={self.late} open_windows={len(self.open_windows)}"
+        )

@@ -60,6 +60,30 @@ def local_session(app_name: str, packages: Sequence[str] = (), master: str = "lo
     return _start(builder)
 
 
+def submitted() -> bool:
+    """Whether spark-submit, and so a cluster, started this process: its session is not ours to make."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def session_of_job(packages: Sequence[str] = ()) -> SparkSession:
+    """The session of a submitted job, with the cluster's settings.
+
+    What it seems to lack is said and stops nothing: an image may have its jars where nobody can list them.
+
+    Raises:
+        OutsideError: Spark does not start.
+    """
+    from pyspark.sql import SparkSession
+
+    spark = SparkSession.getActiveSession() or _start(SparkSession.builder)
+    _LOG.info("Spark %s (%s), with the cluster's settings", spark.version, spark.sparkContext.master)
+    try:
+        check_jars(spark, packages)
+    except ConfigError as error:
+        _LOG.warning("%s If the cluster's image has them elsewhere, all is well.", error)
+    return spark
+
+
 def _start(builder: SparkSession.Builder) -> SparkSession:
     from py4j.protocol import Py4JError  # type: ignore[import-untyped]
     from pyspark.errors import PySparkException

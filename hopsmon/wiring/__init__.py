@@ -4,8 +4,9 @@ from hopsmon.wiring.adapters import require, resolve_secret, source_of
 from hopsmon.wiring.expectations import overview_of
 from hopsmon.wiring.homes import LocalHome, home_at, home_of, store_section
 from hopsmon.wiring.plans import monitor_plan, query_plans, schema_of
-from hopsmon.wiring.reference import baseline_in, baseline_of, baseline_of_data, kept_at_home
+from hopsmon.wiring.reference import baseline_in, baseline_of, baseline_of_data, kept_at_home, read_baseline_of
 from hopsmon.wiring.runs import own_session, reset_checkpoints, run_plans, session_for
+from hopsmon.wiring.stopping import stopping_on_signals
 
 __all__ = [
     "LocalHome",
@@ -19,6 +20,7 @@ __all__ = [
     "overview_of",
     "own_session",
     "query_plans",
+    "read_baseline_of",
     "require",
     "reset_checkpoints",
     "resolve_secret",
@@ -26,5 +28,6 @@ __all__ = [
     "schema_of",
     "session_for",
     "source_of",
+    "stopping_on_signals",
     "store_section",
 ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def session_for(plans: Sequence[QueryPlan]) -> SparkSession:
-    """A Spark session that can read the plans' logs: the running one, else a new local one.
+    """A Spark session that can read the plans' logs: a submitted job's, the running one, or a new local one.
 
     Raises:
         ConfigError: the running session lacks jars, or Spark is not installed.
@@ -30,10 +30,11 @@ def session_for(plans: Sequence[QueryPlan]) -> SparkSession:
     require("pyspark", "pandas")
     for plan in plans:
         plan.source.check()  # before Spark, whose start takes many seconds
-    from hopsmon.streaming.session import local_session, tell_if_cold
+    from hopsmon.streaming.session import local_session, session_of_job, submitted, tell_if_cold
 
     packages = sorted({package for plan in plans for package in plan.source.packages})
-    spark = local_session(f"hopsmon {', '.join(plan.name for plan in plans)}", packages)
+    name = f"hopsmon {', '.join(plan.name for plan in plans)}"
+    spark = session_of_job(packages) if submitted() else local_session(name, packages)
     tell_if_cold(spark)
     return spark
 

@@ -1,0 +1,193 @@
+"""The jobs as the scheduler starts them: programs with odd arguments, an exit code, and a log of what they did."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import hopsmon
+from hopsmon.errors import ConfigError, UnknownNameError
+from hopsmon.jobs import JOBS, backfill, baseline, maintain, script, script_name, stream
+from hopsmon.jobs.baseline import source_of
+from hopsmon.streaming.jvm import spark_home, use_java
+from tests.apps.conftest import JULY
+from tests.apps.test_cli_run import WINDOWS, write_events
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+FOLDER = Path(__file__).parents[2] / "jobs"
+APPENDED = ("-start_time", "2013-07-04T00:00:00+00:00", "-end_time", "2013-07-04T01:00:00+00:00", "--unknown", "1")
+_PATIENCE = 120
+
+
+@pytest.fixture
+def monitor(monitor_file: Path) -> hopsmon.Monitor:
+    """A saved monitor with two hours of a log that is far warmer than the reference."""
+    monitor_file.write_text(monitor_file.read_text() + WINDOWS + "techniques: [psi, mean_shift, range]\n")
+    write_events(monitor_file.parent / "events", "warm", 0, 200.0)
+    return hopsmon.connect(monitor_file.parent / "monitoring").create_monitor(monitor_file)
+
+
+def place(monitor: hopsmon.Monitor) -> tuple[str, ...]:
+    return ("--store", monitor.store.place, "--monitor", monitor.name)
+
+
+def program(job: str, *arguments: str, before: tuple[str, ...] = (sys.executable,)) -> subprocess.Popen[str]:
+    """A job's file as a process of its own, outside of the checkout."""
+    command = [*before, str(FOLDER / script_name(job)), *arguments]
+    use_java()
+    settings = {**os.environ, "SPARK_HOME": str(spark_home()), "PYSPARK_PYTHON": sys.executable}  # of spark-submit
+    out = subprocess.PIPE
+    return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, text=True, cwd="/", env=settings)
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_the_scripts_are_what_is_deployed_and_short(job: str) -> None:
+    text = (FOLDER / script_name(job)).read_text("utf-8")
+    assert text == script(job)
+    assert len(text.splitlines()) <= 30
+
+
+def test_an_unknown_job_names_the_known() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'stream'"):
+        script("streams")
+
+
+def test_a_scheduled_run_reads_what_is_new_and_minds_no_odd_arguments(monitor: hopsmon.Monitor) -> None:
+    process = program("stream", *place(monitor), "--once", *APPENDED)
+    out, _ = process.communicate(timeout=_PATIENCE)
+    assert process.returncode == 0, out
+    assert "WARNING hopsmon.jobs: unknown arguments, left out: --unknown 1" in out
+    batches = [line for line in out.splitlines() if " hopsmon.run: batch=" in line]
+    assert len(batches) >= 2  # what is there, and what its end closes
+    assert "rows=360" in batches[0]
+    assert "py4j" not in out
+    assert "the checkpoint knows what is new" in out
+    assert monitor.windows(slice="")["requests"].sum() == 360
+
+
+def test_a_submitted_job_runs_in_the_clusters_session_until_sigterm(monitor: hopsmon.Monitor, tmp_path: Path) -> None:
+    """Through spark-submit, as on a cluster: Java starts Python, and the settings are not ours."""
+    submit = Path(sys.executable).with_name("spark-submit")
+    master = ("--master", "local[2]", "--conf", "spark.ui.enabled=false", "--conf", f"spark.local.dir={tmp_path}")
+    out = ""
+    with program("stream", *place(monitor), before=(str(submit), *master)) as process:
+        for line in process.stdout or ():
+            out += line
+            if "hopsmon.run: batch=0" in line:  # Java would take Python down with it, between any two lines
+                os.kill(int(out.partition(", process ")[2].split()[0]), signal.SIGTERM)
+    assert process.returncode == 0, out
+    assert "with the cluster's settings" in out
+    assert "Python workers start cold" in out  # the cluster's session has no warm daemon: said, and no hindrance
+    assert "Stopping after this micro-batch" in out
+    assert "done: batches=" in out
+    assert "rows=360" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--monitor", "flihgts"), 1, "Unknown monitor 'flihgts'. Known: flights."),
+        (("--monitor", "flights"), 2, "There is no folder"),
+    ],
+)
+def test_failures_end_with_an_exit_code_and_one_line(
+    monitor: hopsmon.Monitor, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    monitor.store.create_monitor(monitor.config, log={"files": {"path": "/nowhere"}})
+    assert stream.main(["--store", monitor.store.place, "--once", *arguments]) == code
+    out = capsys.readouterr().out
+    assert said in out
+    assert "Traceback" not in out
+
+
+def test_a_job_that_fails_is_a_failed_process(monitor: hopsmon.Monitor) -> None:
+    process = program("stream", "--store", monitor.store.place, "--monitor", "nobody", "--once")
+    out, _ = process.communicate(timeout=_PATIENCE)
+    assert process.returncode == 1
+    assert "ERROR hopsmon.jobs: Unknown monitor 'nobody'" in out
+
+
+def test_a_monitor_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        stream.main(["--once"])
+    assert end.value.code == 2
+    assert "--monitor" in capsys.readouterr().err
+
+
+def test_a_past_span_is_judged_again(
+    spark: SparkSession, monitor: hopsmon.Monitor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monitor.run(once=True)
+    before = monitor.drift(slice="")
+    monitor.store.create_monitor(monitor.config, techniques=[{"psi": {"threshold": 50.0}}])
+    at = [(JULY + timedelta(hours=hours)).isoformat() for hours in (0, 1)]
+    assert backfill.main([*place(monitor), "-start_time", at[0], "-end_time", at[1], "--unknown", "1"]) == 0
+    after = monitor.drift(slice="")
+    again, rest = (after[after["window_start"].eq(JULY) == first] for first in (True, False))
+    assert set(again["technique"]) == {"psi"}
+    assert set(again["threshold"].dropna()) == {50.0}
+    assert not again["is_drift"].any()
+    assert rest.reset_index(drop=True).equals(before[before["window_start"] > JULY].reset_index(drop=True))
+    assert "windows written" in capsys.readouterr().out
+    monkeypatch.setenv("HOPS_START_TIME", at[1])  # as job.run(start_time=…) sets it
+    assert backfill.main([*place(monitor)]) == 0
+    assert set(monitor.drift(slice="")["threshold"].dropna()) == {50.0}
+    assert len(monitor.windows(slice="")) == 2
+    assert not list(Path(monitor.store.place, "_checkpoints").glob("*backfill*"))
+
+
+def test_a_span_must_have_a_start(monitor: hopsmon.Monitor, capsys: pytest.CaptureFixture[str]) -> None:
+    assert backfill.main([*place(monitor)]) == 1
+    assert "Say where the span starts" in capsys.readouterr().out
+    assert backfill.main([*place(monitor), "--since", "2013-07-04", "--until", "2013-07-04"]) == 1
+    assert "an end after its start" in capsys.readouterr().out
+
+
+def test_a_baseline_is_built_anew_and_compared_with(
+    monitor: hopsmon.Monitor, train: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert baseline.main([*place(monitor)]) == 0
+    first = monitor.store.monitor("flights").config.baseline.saved
+    assert first is not None
+    assert f"done: Baseline({first}, 100 rows" in capsys.readouterr().out
+    assert baseline.main([*place(monitor)]) == 1  # what it was built from is no longer in the configuration
+    assert "say what to build a new one from" in capsys.readouterr().out
+    pairs = [f"data.path={train}", "data.predictions=[score]", "data.exclude=[label, seats]"]
+    assert baseline.main([*place(monitor), *(word for pair in pairs for word in ("--source", pair))]) == 0
+    now = monitor.store.monitor("flights")
+    assert [entry.current for entry in now.baselines()] == [False, True]
+
+
+def test_pairs_that_are_none_are_refused() -> None:
+    with pytest.raises(ConfigError, match="expected KEY=VALUE"):
+        source_of(["feature_group"])
+
+
+def test_old_rows_go_and_files_are_merged(store_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = hopsmon.connect(store_folder)
+    count = store.read("drift").num_rows
+    assert maintain.main(["--store", str(store_folder), "--keep-days", "36500", "--unknown", "1"]) == 0
+    assert store.read("drift").num_rows == count
+    assert maintain.main(["--store", str(store_folder), "--keep-days", "30", "--retention-hours", "0"]) == 0
+    out = capsys.readouterr().out
+    assert f"hopsmon_drift: {count:,} rows deleted" in out
+    assert "files removed" in out
+    assert "files deleted" in out
+    assert store.read("drift").num_rows == 0
+    assert not list((store_folder / "hopsmon_drift").rglob("*.parquet"))
+
+
+def test_only_one_monitors_rows_go_and_it_must_be_one(store_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--store", str(store_folder), "--keep-days", "30", "--monitor", "flihgts"]
+    assert maintain.main(arguments) == 1
+    assert "Unknown monitor 'flihgts'" in capsys.readouterr().out
+    assert hopsmon.connect(store_folder).prune("30d", "nobody")["hopsmon_drift"] == 0
