@@ -99,8 +99,8 @@ def test_results_as_data_frames(store_folder: Path) -> None:
     assert [
         len(frame) for frame in (monitor.windows(), monitor.statistics(), monitor.outliers(), monitor.rejects())
     ] == [1] * 4
-    assert len(monitor.alerts()) == 0
-    assert "title" in monitor.alerts().columns
+    assert list(monitor.alerts()["state"]) == ["firing", "resolved"]
+    assert list(monitor.alerts(until="2013-07-05")["title"]) == ["flights: drift in temp"]
 
 
 def test_results_are_one_monitors(store_folder: Path) -> None:
