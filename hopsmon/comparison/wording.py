@@ -15,6 +15,7 @@ _NOT_COMPUTED = {
     Reason.CONSTANT_REFERENCE: "the baseline has one value only",
     Reason.EMPTY_REFERENCE: "the baseline has no usable value",
     Reason.ALL_NULL: "every value is null or unusable",
+    Reason.EXPECTATION_FAILED: "an expectation of the suite is not met",
     Reason.NOT_CHECKABLE: "a window cannot be held to it: {why}",
     Reason.FAILED: "the technique failed: {error}",
 }

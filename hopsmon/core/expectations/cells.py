@@ -89,7 +89,7 @@ class Cells:
         if self.invalid[row]:
             return _INVALID_SHOWN
         if isinstance(self.column, CategoryColumn):
-            return label_key(self.column.labels[self.column.codes[row]]).encode("utf-8", "replace").decode()
+            return label_key(self.column.labels[self.column.codes[row]])
         return shown_number(float(self.column.values[row]), self.kind)
 
 
