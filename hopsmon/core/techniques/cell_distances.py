@@ -39,7 +39,7 @@ class CellDistance(Conventional):
         window, reference = pair.counts()
         enough(window.rows, reference.rows, self.min_rows)
         score, parts = self.distance(cells.window, cells.reference)
-        p_value, groups = self.significance(cells)
+        p_value, groups = self.significance(cells.as_sample())
         used = int(np.count_nonzero(cells.window + cells.reference))
         details = {
             "cells": used,

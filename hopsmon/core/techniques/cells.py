@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +14,7 @@ from hopsmon.core.batch import FloatArray
 from hopsmon.core.finding import Reason
 from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.histogram import Histogram
-from hopsmon.core.techniques.doubt import with_nearest_bins
+from hopsmon.core.techniques.doubt import worth_of_bins
 from hopsmon.core.techniques.pairs import NUMBERS, NotComputableError, Pair
 from hopsmon.core.techniques.significance import LEAST_EXPECTED, two_proportions_p
 
@@ -34,12 +34,18 @@ class Cells:
     Attributes:
         inner: the first so many cells hold what the reference holds (bins, or labels, in order); the rest is
             outside of it: underflow, overflow, other labels, and, where asked for, null, non-finite, invalid.
+        worth: for how large a part of its rows a p-value may take the reference, where its counts are estimates.
     """
 
     names: tuple[str, ...]
     window: FloatArray
     reference: FloatArray
     inner: int
+    worth: float = 1.0
+
+    def as_sample(self) -> Cells:
+        """The cells that p-values are computed of: the reference with as many rows as it is worth."""
+        return self if self.worth == 1 else replace(self, reference=self.reference * self.worth, worth=1.0)
 
     def with_unusable(self, pair: Pair) -> Cells:
         """The same with a cell each for nulls, non-finite values and values of a wrong type."""
@@ -50,6 +56,7 @@ class Cells:
             np.append(self.window, [window.nonfinite, window.nulls, window.invalid]),
             np.append(self.reference, [reference.nonfinite, reference.nulls, reference.invalid]),
             self.inner,
+            self.worth,
         )
 
     def grouped(self, most: int | None = None) -> Groups:
@@ -129,15 +136,15 @@ def cells_of(pair: Pair) -> Cells:
 
 
 def histogram_cells(pair: Pair) -> Cells:
-    """The reference's bins (as near to the window's as their doubt allows), then underflow and overflow."""
+    """The reference's bins, then underflow and overflow."""
     window, reference = histograms(pair)
-    reference = with_nearest_bins(reference, window)
     edges = [f"{edge:.6g}" for edge in reference.edges.tolist()]
     names = (*(f"{low} … {high}" for low, high in pairwise(edges)), "(below)", "(above)")
     counts = [
         np.append(side.counts, [side.underflow, side.overflow]).astype(np.float64) for side in (window, reference)
     ]
-    return Cells(names, counts[0], counts[1], len(reference.counts))
+    worth = worth_of_bins(reference) / max(reference.total, 1)
+    return Cells(names, counts[0], counts[1], len(reference.counts), worth)
 
 
 def histograms(pair: Pair) -> tuple[Histogram, Histogram]:

@@ -43,8 +43,8 @@ class Homogeneity(Conventional):
         window, reference = pair.counts()
         n, m = window.rows, reference.rows
         enough(n, m, self.min_rows)
-        groups = cells.grouped()
-        statistic, degrees, p_common = self.test(groups.window, groups.reference)
+        groups, tested = cells.grouped(), cells.as_sample().grouped()
+        statistic, degrees, p_common = self.test(tested.window, tested.reference)
         details = {
             self.statistic_name: statistic,
             "degrees_of_freedom": degrees,
@@ -58,7 +58,7 @@ class Homogeneity(Conventional):
             **self._plain_table(pair),
         }
         score = self.effect(*groups.with_rare())[0]
-        return self.verdict(pair, score, groups.p_value(p_common), n, details)
+        return self.verdict(pair, score, tested.p_value(p_common), n, details)
 
     def _plain_table(self, pair: Pair) -> dict[str, Any]:
         """The test of all labels, none joined and nulls left out, as other tools have it; where all are tracked."""

@@ -17,7 +17,7 @@ from hopsmon.core.batch import FloatArray
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.statistics.extremes import Extremes
 from hopsmon.core.techniques.cells import histograms
-from hopsmon.core.techniques.doubt import with_nearest_line
+from hopsmon.core.techniques.doubt import worth_of_line
 from hopsmon.core.techniques.gaussian_forms import MOST_POINTS, absolutes_p, bridge, squares_p, thinned
 from hopsmon.core.techniques.pairs import Pair
 from hopsmon.core.techniques.significance import two_proportions_p
@@ -34,7 +34,7 @@ class Line:
         low: where each cell begins.
         high: where it ends; its beginning where the cell is a single value.
         window: the window's count in each cell.
-        reference: the reference's.
+        reference: the reference's; where they are estimates, with as many values in all as they are worth.
         outside: how many of the window's and of the reference's values lie beyond the reference's range.
         doubt: how far the reference's cumulative distribution may be from the truth, where its counts are estimates.
     """
@@ -57,7 +57,6 @@ class Line:
         if samples is not None:
             return cls.of_samples(*samples)
         window, reference = histograms(pair)
-        reference = with_nearest_line(reference, window)
         edges = reference.edges
         ends = pair.both(Extremes)
         smallest = min([float(edges[0]), *(end.min for end in ends if end.min is not None)])
@@ -71,9 +70,9 @@ class Line:
         ]
         held = counts[0] + counts[1] > 0
         outside = (window.underflow + window.overflow, reference.underflow + reference.overflow)
-        # The estimate is within the doubt of the truth, and has been moved by as much towards the window.
-        doubt = 2 * reference.doubt / max(reference.total, 1)
-        return cls(low[held], high[held], counts[0][held], counts[1][held], outside, doubt)
+        total = max(reference.total, 1)
+        worth = counts[1] * (worth_of_line(reference) / total) if reference.doubt else counts[1]
+        return cls(low[held], high[held], counts[0][held], worth[held], outside, reference.doubt / total)
 
     @classmethod
     def of_samples(cls, window: FloatArray, reference: FloatArray) -> Line:
@@ -124,7 +123,8 @@ class Line:
         at_end = np.abs(upper_f - upper_g)
         least = np.maximum(0.0, np.maximum(lower_f - upper_g, lower_g - upper_f))
         most = np.maximum(upper_f - lower_g, upper_g - lower_f)
-        return np.where(single, at_end, least), np.minimum(1.0, np.where(single, at_end, most) + self.doubt)
+        low, high = np.where(single, at_end, least), np.where(single, at_end, most)
+        return np.maximum(0.0, low - self.doubt), np.minimum(1.0, high + self.doubt)
 
     def area(self, power: int) -> Bounds:
         """∫ |F - G|^power dx, in half units of the feature (so that no width of finite numbers is infinite)."""
@@ -132,7 +132,8 @@ class Line:
         f, g = self.cumulated()
         widths = self.high / 2 - self.low / 2
         spaces, gaps = self.low[1:] / 2 - self.high[:-1] / 2, np.abs(f - g)[:-1]
-        between = [float((spaces * np.minimum(1.0, gaps + doubt) ** power).sum()) for doubt in (0.0, self.doubt)]
+        ends = np.maximum(0.0, gaps - self.doubt), np.minimum(1.0, gaps + self.doubt)
+        between = [float((spaces * end**power).sum()) for end in ends]
         return between[0] + float((widths * least**power).sum()), between[1] + float((widths * most**power).sum())
 
     def anderson(self) -> tuple[float, float]:

@@ -31,7 +31,7 @@ def chi_square_p(statistic: float, degrees: int) -> float:
     return float(special.chdtrc(degrees, max(statistic, 0.0))) if degrees > 0 else 1.0
 
 
-def kolmogorov_p(distance: float, n: int, m: int) -> float:
+def kolmogorov_p(distance: float, n: float, m: float) -> float:
     """Asymptotic p-value of a two-sample KS distance; too large (safe) for values with ties and small samples.
 
     >>> round(kolmogorov_p(0.0859, 500, 500), 2)

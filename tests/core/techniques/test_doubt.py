@@ -1,7 +1,8 @@
-"""References whose counts are estimates: what they may be wrong by is no drift, and is counted in both ends."""
+"""References whose counts are estimates: what they may be wrong by is no evidence, and is counted in both ends."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,6 @@ from hopsmon.core.statistics.base import FeatureSummary
 from hopsmon.core.statistics.counts import Counts
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.summary import Summary
-from hopsmon.core.techniques.doubt import with_nearest_bins, with_nearest_line
 from hopsmon.core.techniques.guard import run_sequence_technique
 from hopsmon.core.techniques.line import Line
 from hopsmon.core.techniques.pairs import Pair
@@ -45,28 +45,41 @@ def normal_pair(shift: float = 0.0, rows: int = 50_000) -> Pair:
     return pair_of(rng.normal(size=ROWS), rng.normal(shift, 1, rows))
 
 
-OFF = np.where(np.arange(19) % 2, 1.0, -1.0)
+OFF = np.random.default_rng(2).uniform(-1, 1, (100, 19))  # of a hundred estimates of the same reference
+
+
+def p_values(pairs: Iterable[Pair], technique: str) -> FloatArray:
+    return np.array([verdicts(pair, technique)[technique].p_value or 0.0 for pair in pairs])
 
 
 @pytest.mark.parametrize("technique", [*CELLS, *LINE])
-def test_an_error_within_the_doubt_is_no_distance(technique: str) -> None:
-    counted, off = normal_pair(), estimated(normal_pair(), OFF)
-    told = replace(off, reference=FeatureSummary({**off.reference.statistics, **_without_doubt(off)}))
-    exact, doubtful, wrong = (verdicts(pair, technique)[technique].p_value or 0.0 for pair in (counted, off, told))
-    assert wrong < 1e-4 < exact
-    assert doubtful > 0.01
+def test_what_estimates_may_be_wrong_by_is_no_evidence(technique: str) -> None:
+    pair = normal_pair()
+    estimates = [estimated(pair, off) for off in OFF]
+    assert (p_values(map(without_doubt, estimates), technique) < 0.01).mean() > 0.5
+    assert (p_values(estimates, technique) < 0.01).mean() <= 0.03
+    assert p_values(estimates, technique).min() > 1e-4
 
 
-def _without_doubt(pair: Pair) -> dict[str, Histogram]:
+def without_doubt(pair: Pair) -> Pair:
     found = pair.reference.get(Histogram)
     assert found is not None
-    return {Histogram.name: replace(found, doubt=0)}
+    told = {**pair.reference.statistics, Histogram.name: replace(found, doubt=0)}
+    return replace(pair, reference=FeatureSummary(told))
+
+
+@pytest.mark.parametrize("technique", CELLS)
+def test_scores_are_those_of_the_estimates(technique: str) -> None:
+    pair = estimated(normal_pair(0.3, 1_000), OFF[0])
+    doubtful, sure = (verdicts(one, technique)[technique] for one in (pair, without_doubt(pair)))
+    assert doubtful.score == sure.score
+    assert (doubtful.p_value or 0) > (sure.p_value or 0)
 
 
 @pytest.mark.parametrize("technique", [*CELLS, *LINE])
 def test_a_shift_beyond_the_doubt_is_found(technique: str) -> None:
     parameters = {"threshold": 0.02, "critical": 1.0} if technique == "linf" else {}
-    assert verdicts(estimated(normal_pair(0.7), OFF), technique, **parameters)[technique].is_drift
+    assert verdicts(estimated(normal_pair(0.7), OFF[0]), technique, **parameters)[technique].is_drift
 
 
 @settings(max_examples=20, deadline=None)
@@ -79,46 +92,14 @@ def test_the_distance_to_the_true_counts_lies_between_both_ends(off: list[float]
     raw = verdicts(pair_of(reference, window, raw=True), *CUMULATIVE)
     for technique in CUMULATIVE:
         score, details = raw[technique].score or 0.0, found[technique].details
-        assert found[technique].score == details["lower"] <= score + 1e-9
+        assert details["lower"] <= score + 1e-9
         assert score <= details["upper"] + 1e-9
-
-
-@given(st.data())
-def test_no_reference_within_the_doubt_is_nearer(data: st.DataObject) -> None:
-    counts = st.lists(st.integers(0, 300), min_size=2, max_size=12)
-    bins = data.draw(counts.filter(any))
-    window = Histogram(np.arange(len(bins) + 1.0), np.array(data.draw(st.permutations(bins))) + 1)
-    reference = replace(window, counts=np.array(bins), doubt=data.draw(st.integers(1, 60)))
-    moves = [data.draw(st.integers(-reference.doubt, reference.doubt)) for _ in bins[1:]]
-    inside = np.maximum.accumulate(np.clip(np.cumsum(bins)[:-1] + moves, 0, sum(bins)))
-    off = np.abs(inside - np.cumsum(bins)[:-1]).max(initial=0)
-    other = replace(reference, counts=np.diff(np.concatenate(([0], inside, [sum(bins)]))))
-    rounding = len(bins) / max(sum(bins), 1)
-    by_bins, by_line = with_nearest_bins(reference, window), with_nearest_line(reference, window)
-    for found in (by_bins, by_line):
-        assert found.total == reference.total
-        assert (found.counts >= 0).all()
-        assert np.abs(np.cumsum(found.counts - reference.counts)).max() <= reference.doubt
-    if off <= reference.doubt:
-        assert pearson(by_bins, window) <= pearson(other, window) + rounding
-        assert tvd(by_bins, window) <= tvd(other, window) + rounding
-        gaps = [np.abs(np.cumsum(side.shares() - window.shares())) for side in (by_line, other)]
-        assert (gaps[0] <= gaps[1] + rounding).all()
-
-
-def pearson(reference: Histogram, window: Histogram) -> float:
-    p, q = window.shares(), reference.shares()
-    return float(((p - q) ** 2 / np.maximum(p + q, 1e-300)).sum())
-
-
-def tvd(reference: Histogram, window: Histogram) -> float:
-    return float(np.abs(window.shares() - reference.shares()).sum()) / 2
 
 
 def test_estimates_are_not_called_exact() -> None:
     pair = pair_of(np.repeat([1.0, 2.0, 5.0], 1_000), [1.0, 2.0, 5.0] * 20)
     assert Line.of(pair).exact
-    assert not Line.of(estimated(pair, OFF)).exact
+    assert not Line.of(estimated(pair, OFF[0])).exact
 
 
 def test_bins_of_equal_width_are_not_taken_for_distinct_values() -> None:

@@ -31,8 +31,9 @@ class UnseenCategories(Univariate):
 
     The p-value is that of the two-proportion test of k of n against f₁ of m (m cut to what Good's estimate is worth),
     Fisher's exact one where few are expected.
-    Where the reference holds more labels than are tracked (1,000), those too rare to be told from untracked ones count
-    as unseen on both sides. Misleads where the reference is a short stretch of traffic: weekly labels are unseen until
+    Of free text and ids, where the reference holds more labels than are tracked (1,000), those too rare to be told from
+    untracked ones count as unseen on both sides; categories are not judged against a reference that does not know all
+    of its labels. Misleads where the reference is a short stretch of traffic: weekly labels are unseen until
     the first weekend.
 
     Default thresholds: 0.01 is a warning, 0.1 critical. No published source: one row in a hundred is what the model
@@ -56,6 +57,9 @@ class UnseenCategories(Univariate):
         window, reference = pair.both(Categories)
         if not reference.total:
             raise NotComputableError(Reason.EMPTY_REFERENCE, window.total)
+        if reference.untracked and pair.kind is not FeatureType.STRING:
+            missing = {"statistic": "all labels", "missing_in": ["baseline"], "labels_known": len(reference.counts)}
+            raise NotComputableError(Reason.NO_STATISTIC, window.total, **missing)
         n, m = pair.usable(self.min_rows)
         unseen, once, certainty = _unseen(pair)
         share, expected = unseen / n, once / m
