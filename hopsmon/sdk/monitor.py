@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 from hopsmon import wiring
 from hopsmon.config import MonitorConfig
 from hopsmon.errors import ConfigError
+from hopsmon.sdk.operations import Operations, operations_of
+from hopsmon.sdk.results import Results
+from hopsmon.sdk.told import Deployment, MonitorStatus, Told
 from hopsmon.wiring.backfill import backfill, span_between
+from hopsmon.wiring.deployment import DeploySettings, Mode
 from hopsmon.wiring.filters import Moment
 from hopsmon.wiring.history import BaselineHistory, SavedBaseline
 from hopsmon.wiring.rebaseline import FromWindows, rebaselined, span_of
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import SparkSession
 
+    from hopsmon.adapters.hopsworks.deploying import Install
     from hopsmon.core.baseline import Baseline
     from hopsmon.sdk.store import Store
     from hopsmon.streaming.backfill import Backfilled
@@ -45,6 +50,10 @@ class Monitor:
     def _home(self) -> Home:
         """Where its results are: the store's place, with the monitor's own settings of it."""
         return wiring.home_of(self.config)
+
+    @property
+    def _operations(self) -> Operations:
+        return operations_of(self)
 
     @property
     def _history(self) -> BaselineHistory:
@@ -128,6 +137,75 @@ class Monitor:
         self._compare_with(self._history.save(made))
         return made
 
+    def deploy(
+        self,
+        schedule: str | None = None,
+        mode: Mode | None = None,
+        *,
+        install: Install = "auto",
+        environment: str | None = None,
+        alert_receiver: str | None = None,
+        properties: Mapping[str, str] | None = None,
+        **resources: int,
+    ) -> Deployment:
+        """Make this monitor a job of its Hopsworks project, or change its job; a second time nothing changes.
+
+        Args:
+            schedule: a Quartz expression, UTC, as "0 */15 * ? * * *"; without, as it was (at first: none). A continuous
+                job is kept alive by it: Hopsworks starts none while one runs.
+            mode: scheduled: each run reads what is new and ends; continuous: it runs until it is stopped. Without, as
+                it was (at first: scheduled).
+            install: how hopsmon gets there: "wheel", into a clone of the environment, made on first use, in minutes;
+                "pyfiles", a zip, for an environment that has all it needs; "auto": the zip where it will do.
+            environment: the project's Python environment to run in, or to clone.
+            alert_receiver: who is told when a run fails, by the receiver's name in the project.
+            properties: further Spark properties.
+            resources: driver_cores, driver_memory (MB), executors, executor_cores, executor_memory (MB).
+
+        Raises:
+            ConfigError: something is wrong; or this store is a folder: the message says how cron runs it.
+            OutsideError: Hopsworks cannot be reached, or the environment could not be built.
+        """
+        settings = DeploySettings(schedule, mode, install, environment, alert_receiver, properties or {}, resources)
+        return self._operations.deploy(settings)
+
+    def status(self) -> MonitorStatus:
+        """How it stands: its job, the last run and the next one, its newest window and how long ago that ended."""
+        return self._operations.status()
+
+    def runs(self) -> pd.DataFrame:
+        """The runs of its job that Hopsworks remembers, the newest first."""
+        wiring.require("pandas")
+        import pandas as pd
+
+        columns = ["id", "submitted", "outcome", "state", "final_status", "seconds", "arguments"]
+        rows = [[getattr(run, column) for column in columns] for run in self._operations.runs()]
+        return pd.DataFrame(rows, columns=columns)
+
+    def start(self) -> Told:
+        """Start its job now, without waiting; a job that is not there is made first. In a folder: in a thread."""
+        return self._operations.start()
+
+    def stop(self) -> Told:
+        """Stop what runs now."""
+        return self._operations.stop()
+
+    def schedule(self, cron: str | None) -> Told:
+        """Give its job a schedule, a Quartz expression; None takes it away. A job that is not there is made first."""
+        return self._operations.schedule(cron)
+
+    def pause(self) -> Told:
+        """Pause its schedule; a run that is under way goes on."""
+        return self._operations.pause()
+
+    def resume(self) -> Told:
+        """Resume its schedule."""
+        return self._operations.resume()
+
+    def undeploy(self, *, keep_results: bool = True) -> Told:
+        """Take its job away; the monitor stays saved, its results too unless they shall go."""
+        return self._operations.undeploy(keep_results)
+
     def rebaseline(self, from_windows: FromWindows) -> Baseline:
         """Accept a change: make a new baseline of windows that this monitor closed, and compare with it from now on.
 
@@ -160,6 +238,10 @@ class Monitor:
     def _compare_with(self, baseline_id: str) -> None:
         self.config = self.store._save(self.store._config(self.config, {"baseline": {"saved": baseline_id}})).config
 
+    def results(self, table: str = "drift") -> Results:
+        """One of its result tables, to `read()`: drift, outliers, statistics, windows, rejects or alerts."""
+        return Results(self.store, self.name, table)
+
     def drift(self, **filters: Any) -> pd.DataFrame:
         """One row per window, feature and technique; `only_drift=True` for those that drifted. See `Filters`."""
         return self._frame("drift", filters)
@@ -185,5 +267,4 @@ class Monitor:
         return self._frame("alerts", filters)
 
     def _frame(self, table: str, filters: Mapping[str, Any]) -> pd.DataFrame:
-        wiring.require("pandas")
-        return self.store.read(table, self.name, **filters).to_pandas()
+        return self.results(table).read(**filters)

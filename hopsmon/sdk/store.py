@@ -17,11 +17,11 @@ from hopsmon.errors import ConfigError, UnknownNameError
 from hopsmon.sdk.monitor import Monitor
 from hopsmon.streaming.tables import STATES, TABLES
 from hopsmon.wiring.filters import Filters
+from hopsmon.wiring.homes import MONITORS
 
 if TYPE_CHECKING:
     from hopsmon.streaming.ports import Home
 
-MONITORS = "_monitors"
 _BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LOG = logging.getLogger("hopsmon.sdk")
 

@@ -13,7 +13,9 @@ from hopsmon.streaming.ports import Home
 from hopsmon.wiring.adapters import require
 from hopsmon.wiring.hopsworks import SCHEME, connection_of, connection_to
 
-__all__ = ["LocalHome", "home_at", "home_of", "store_section"]
+__all__ = ["MONITORS", "LocalHome", "home_at", "home_of", "store_section"]
+
+MONITORS = "_monitors"  # the documents that are saved monitors
 
 
 def home_at(place: object) -> Home:

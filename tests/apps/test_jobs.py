@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import hopsmon
+from hopsmon.adapters.hopsworks.scripts import JOBS, script, script_name
 from hopsmon.errors import ConfigError, UnknownNameError
-from hopsmon.jobs import JOBS, backfill, baseline, maintain, script, script_name, stream
+from hopsmon.jobs import backfill, baseline, maintain, stream
 from hopsmon.jobs.baseline import source_of
 from hopsmon.streaming.jvm import spark_home, use_java
 from tests.apps.conftest import JULY

@@ -1,0 +1,218 @@
+"""Deploying: one of hopsmon's jobs into a project: files, environment, job, schedule, alert; only what differs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from hopsmon.adapters.hopsworks import packaging
+from hopsmon.adapters.hopsworks.connection import Connection
+from hopsmon.adapters.hopsworks.documents import RESOURCES, ProjectDocuments
+from hopsmon.adapters.hopsworks.environments import SPARK, Environments
+from hopsmon.adapters.hopsworks.jobs import ProjectJobs
+from hopsmon.adapters.hopsworks.packaging import Package
+from hopsmon.adapters.hopsworks.quartz import check_cron
+from hopsmon.adapters.hopsworks.scripts import script, script_name
+from hopsmon.errors import ConfigError
+
+Install: TypeAlias = Literal["auto", "pyfiles", "wheel"]
+PACKAGES = "packages"
+SCRIPTS = "jobs"
+_LOG = logging.getLogger(__name__)
+_SETTINGS: Mapping[str, str] = {  # of a job's configuration, by what hopsmon calls them
+    "driver_cores": "spark.driver.cores",
+    "driver_memory": "spark.driver.memory",
+    "executors": "spark.executor.instances",
+    "executor_cores": "spark.executor.cores",
+    "executor_memory": "spark.executor.memory",
+}
+RESOURCE_NAMES = tuple(_SETTINGS)
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """What a job shall be.
+
+    Attributes:
+        name: its name in the project.
+        script: which of hopsmon's jobs it runs.
+        arguments: what the script is called with.
+        resources: by `RESOURCE_NAMES`; memory in MB. What is not named stays as it is, at first as Hopsworks has it.
+        properties: further Spark properties; they win over hopsmon's own.
+        install: how hopsmon gets there: in a zip beside the script (`pyfiles`), which the environment must have all
+            dependencies for; in an environment of its own (`wheel`); or the first where that does (`auto`).
+        environment: the environment it runs in, or for `wheel` the one that is cloned.
+        schedule: a Quartz expression; None leaves it as it is.
+        alert_receiver: who is told when a run fails; None leaves it as it is.
+    """
+
+    name: str
+    script: str
+    arguments: str
+    resources: Mapping[str, int] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    install: Install = "auto"
+    environment: str = SPARK
+    schedule: str | None = None
+    alert_receiver: str | None = None
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a deployment did.
+
+    Attributes:
+        url: the job's page.
+        environment: the one it runs in.
+        schedule: its Quartz expression; None: it is started by hand.
+        steps: what was done, and what was so already, a line each.
+    """
+
+    job: str
+    url: str
+    environment: str
+    schedule: str | None
+    steps: tuple[str, ...]
+
+
+def deploy(connection: Connection, spec: JobSpec) -> Deployed:
+    """Make the project's job what it shall be. A second time nothing changes.
+
+    Raises:
+        ConfigError: the schedule, a resource or the environment is wrong, or the environment lacks what a zip needs.
+        OutsideError: Hopsworks cannot be reached, or the environment could not be built.
+    """
+    if spec.schedule is not None:
+        check_cron(spec.schedule)
+    return _Deployment(connection, spec).run()
+
+
+class _Deployment:
+    """One deployment under way."""
+
+    def __init__(self, connection: Connection, spec: JobSpec) -> None:
+        self._spec = spec
+        self._project = connection.name
+        self._documents = ProjectDocuments(connection)
+        self._environments = Environments(connection)
+        self._jobs = ProjectJobs(connection)
+        self._steps: list[str] = []
+
+    def run(self) -> Deployed:
+        spec = self._spec
+        runtime = self._runtime()
+        self._upload_script()
+        self._put_job(runtime)
+        self._schedule()
+        if spec.alert_receiver is not None:
+            new = self._jobs.alert_on_failure(spec.name, spec.alert_receiver)
+            self._tell(f"{'from now on' if new else 'as before'} {spec.alert_receiver} is told when a run fails")
+        schedule = self._jobs.schedule(spec.name)
+        cron = None if schedule is None else schedule.cron
+        environment = str(runtime["environmentName"])
+        return Deployed(spec.name, self._jobs.url(spec.name), environment, cron, tuple(self._steps))
+
+    def _runtime(self) -> dict[str, Any]:
+        """The settings by which the job finds hopsmon: an environment, and a zip or none."""
+        spec = self._spec
+        if spec.install == "wheel" or (spec.install == "auto" and not self._has_all()):
+            wheel = packaging.wheel()
+            path = self._uploaded(wheel)
+            name, new = self._environments.with_wheel(wheel, path, spec.environment)
+            made = f"made of {spec.environment} with {wheel.name}" if new else "is there"
+            self._tell(f"environment {name}: {made}")
+            # The workers' Python has hopsmon before the first task, so they can be forked warm.
+            properties = {"spark.python.daemon.module": "hopsmon.streaming.warm_daemon"}
+            return {"environmentName": name, "pyFiles": None, "properties": self._properties(properties)}
+        self._check_environment()
+        place = self._absolute(self._uploaded(packaging.archive()))
+        return {"environmentName": spec.environment, "pyFiles": place, "properties": self._properties({})}
+
+    def _has_all(self) -> bool:
+        """Whether the environment surely has all that a zip needs."""
+        there = self._environments.libraries(self._spec.environment)
+        return all(name in there for name in packaging.distributions())
+
+    def _check_environment(self) -> None:
+        """Refuse an environment that lacks what a zip needs; one of which nothing is known gets a try, and it is said.
+
+        Raises:
+            ConfigError: it lacks some.
+        """
+        name, needed = self._spec.environment, packaging.distributions()
+        there = self._environments.libraries(name)
+        if not there:
+            self._tell(f"environment {name}: Hopsworks does not say what it has; it must have {', '.join(needed)}")
+            return
+        lacking = [one for one in needed if one not in there]
+        if lacking:
+            raise ConfigError(
+                f"Environment '{name}' lacks {', '.join(lacking)}, and a zip cannot carry compiled packages. Install "
+                "them there, or let hopsmon make an environment of its own: install='wheel'."
+            )
+        self._tell(f"environment {name}: has all that hopsmon needs")
+
+    def _properties(self, ours: Mapping[str, str]) -> str:
+        merged = {"spark.sql.session.timeZone": "UTC", **ours, **self._spec.properties}
+        return "\n".join(f"{name}={value}" for name, value in merged.items())
+
+    def _uploaded(self, package: Package) -> str:
+        """Where the package lies in the project, after this; its name says what is in it."""
+        name = f"{PACKAGES}/{package.name}"
+        if package.name in self._documents.names(PACKAGES):
+            self._tell(f"package {package.name}: is there")
+        else:
+            self._documents.write(name, package.content)
+            self._tell(f"package {package.name}: uploaded to {RESOURCES}/{PACKAGES}")
+        return f"{RESOURCES}/{name}"
+
+    def _upload_script(self) -> None:
+        name = f"{SCRIPTS}/{script_name(self._spec.script)}"
+        content = script(self._spec.script).encode()
+        if self._documents.read(name) == content:
+            self._tell(f"script {name}: is there")
+        else:
+            self._documents.write(name, content)
+            self._tell(f"script {name}: uploaded to {RESOURCES}")
+
+    def _put_job(self, runtime: Mapping[str, Any]) -> None:
+        name = self._spec.name
+        there = self._jobs.config(name)
+        before = dict(there) if there is not None else self._jobs.defaults()
+        wanted = {**before, **runtime, **dict(self._settings())}
+        wanted = {key: value for key, value in wanted.items() if value is not None}
+        changed = sorted(key for key in {*before, *wanted} if before.get(key) != wanted.get(key))
+        if there is not None and not changed:
+            self._tell(f"job {name}: is there")
+            return
+        self._jobs.put(name, wanted)
+        self._tell(f"job {name}: made" if there is None else f"job {name}: changed ({', '.join(changed)})")
+
+    def _settings(self) -> Iterator[tuple[str, Any]]:
+        spec = self._spec
+        yield "appPath", self._absolute(f"{RESOURCES}/{SCRIPTS}/{script_name(spec.script)}")
+        yield "defaultArgs", spec.arguments
+        for name, value in spec.resources.items():
+            yield _SETTINGS[name], value
+        if "executors" in spec.resources:  # else Spark would have more or fewer, as it sees fit
+            yield "spark.dynamicAllocation.enabled", False
+
+    def _schedule(self) -> None:
+        name, cron = self._spec.name, self._spec.schedule
+        there = self._jobs.schedule(name)
+        if cron is None:
+            self._tell("schedule: none" if there is None else f"schedule: {there.cron}, as before")
+        elif there is not None and (there.cron, there.enabled) == (cron, True):
+            self._tell(f"schedule: {cron}, as before")
+        else:
+            self._jobs.set_schedule(name, cron)
+            self._tell(f"schedule: {cron}" if there is None else f"schedule: {cron} (was {there.cron})")
+
+    def _absolute(self, path: str) -> str:
+        return f"hdfs:///Projects/{self._project}/{path}"
+
+    def _tell(self, step: str) -> None:
+        self._steps.append(step)
+        _LOG.info("%s", step)
