@@ -12,6 +12,7 @@ log = logging.getLogger("hopsmon.run")
 FIRST_PAUSE = 30.0  # seconds after a failure until the next try, doubled with each further one
 LONGEST_PAUSE = 3600.0
 HANGS = 300.0  # seconds without an answer that count as a failure
+_MOST_SAID = 500  # characters of an error; some have a page of HTML in them
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Courier:
             try:
                 work()
             except BaseException as error:  # noqa: BLE001 - whatever a channel does, it ends this thread only
-                outcome.append(Told(str(error) or repr(error)))
+                outcome.append(Told((str(error) or repr(error))[:_MOST_SAID]))
             else:
                 outcome.append(Told())
 

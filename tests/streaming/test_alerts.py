@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -14,7 +14,10 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyspark.sql import SparkSession
 
+from hopsmon.adapters.kafka.broker import LocalBroker
+from hopsmon.adapters.kafka.producer import publish
 from hopsmon.adapters.local.store import LocalStore
 from hopsmon.core.alerting import Alert, AlertRules, AlertState
 from hopsmon.core.baseline import Baseline
@@ -30,9 +33,11 @@ from hopsmon.streaming.courier import FIRST_PAUSE, HANGS
 from hopsmon.streaming.fold import WINDOW, ClosedWindow
 from hopsmon.streaming.plan import Audience, MonitorPlan
 from hopsmon.streaming.ports import JudgedWindow
+from hopsmon.streaming.run import run_query
 from tests.core.techniques.cases import baseline_of
 from tests.support.engine import Frame
-from tests.support.monitors import KeyedStore, monitor, query
+from tests.support.monitors import KeyedStore, kafka_source, monitor, query
+from tests.support.traffic import Traffic
 
 MINUTE = 60_000_000
 UNKNOWN, CALM, AGE, AGE_WORSE, INCOME = range(5)
@@ -350,6 +355,25 @@ def test_a_store_that_fails_after_the_sending_loses_no_row_and_the_alert_may_com
     log.restart()
     log.batch(AGE)
     assert channel.titles == ["drift in age", "drift in age"]
+
+
+def test_a_run_ends_with_the_alerts_that_waited(
+    spark: SparkSession, kafka: LocalBroker, topic: Callable[..., str], tmp_path: Path
+) -> None:
+    name = topic()
+    start = datetime.now(timezone.utc) - timedelta(minutes=10)
+    publish(kafka.bootstrap_servers, name, Traffic(requests=150, shift=40.0, start=start).events())
+    channel = Channel(refuses="not now")
+    plan = query(kafka_source(kafka.bootstrap_servers, name), tmp_path, store=LocalStore(tmp_path / "store"))
+    plan = replace(plan, audiences={"credit": Audience((channel,))})
+    report = run_query(spark, plan, once=True)
+    assert report.alerts == plan.store.read("hopsmon_alerts").num_rows > 0
+    assert channel.got == []
+    channel.refuses = None
+    assert run_query(spark, plan, once=True).rows == 0
+    (alert,) = channel.got
+    assert (alert.state, alert.severity) == (AlertState.FIRING, Severity.CRITICAL)
+    assert "age" in alert.title
 
 
 STEPS = st.lists(st.sampled_from([UNKNOWN, CALM, CALM, AGE, AGE_WORSE, INCOME]), min_size=1, max_size=3)
