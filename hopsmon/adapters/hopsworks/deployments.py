@@ -11,6 +11,7 @@ from hopsmon.adapters.hopsworks import private
 from hopsmon.adapters.hopsworks.brokers import KafkaOptions, brokers_of
 from hopsmon.adapters.hopsworks.connection import Connection
 from hopsmon.adapters.hopsworks.failures import asking, missing
+from hopsmon.adapters.hopsworks.references import TrainingDatasetRef
 from hopsmon.core.batch import Side
 from hopsmon.core.payloads import OpenMessages
 from hopsmon.core.schema import ModelRef
@@ -51,22 +52,6 @@ class LogPlace:
     format: str | OpenMessages = "hopsworks"
     sides: tuple[Side, ...] = (Side.REQUEST, Side.RESPONSE)
     match: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingDatasetRef:
-    """A training dataset of a feature view.
-
-    Attributes:
-        split: one of its splits; None: the whole, or "train" where it has splits.
-        before_transformation: as the features are before the view's model-dependent transformations.
-    """
-
-    view: str
-    view_version: int
-    version: int
-    split: str | None = None
-    before_transformation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

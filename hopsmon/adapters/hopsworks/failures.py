@@ -11,6 +11,7 @@ from typing import Any
 from hopsmon.errors import ConfigError, HopsmonError, OutsideError, TransientError
 
 SCOPES = "project, job, kafka, featurestore, dataset_view, dataset_create, modelregistry, serving and user"
+_OF_SPARK = ("pyspark.errors", "py4j")
 _NAMES_SHOWN = 20
 _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
 
@@ -54,9 +55,15 @@ def explain(error: Exception, what: str) -> HopsmonError | None:
         return TransientError(f"{what}: Hopsworks does not answer ({_reason(error)}).")
     if isinstance(error, exceptions.ExternalClientError):
         return ConfigError(f"{what}: {error}")
-    if type(error).__module__ == exceptions.__name__:
-        return OutsideError(f"{what}: {error}")
+    if type(error).__module__ == exceptions.__name__ or type(error).__module__.startswith(_OF_SPARK):
+        return OutsideError(f"{what}: {_first_lines(error)}")
     return None
+
+
+def _first_lines(error: Exception) -> str:
+    """What went wrong; Spark's errors go on with the JVM's stack."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])[:500] or type(error).__name__
 
 
 def _refused(error: Any, what: str) -> HopsmonError:
@@ -119,4 +126,5 @@ def nearest(wanted: str, names: Iterable[str]) -> str:
 def missing_version(kind: str, name: str, version: int, there: Iterable[int], next_step: str) -> ConfigError:
     """A version that is not there, of something that is."""
     versions = ", ".join(str(one) for one in sorted(there))
-    return ConfigError(f"There is no version {version} of {kind} '{name}'. There are: {versions}. {next_step}")
+    shown = name if "'" in name else f"'{name}'"
+    return ConfigError(f"There is no version {version} of {kind} {shown}. There are: {versions}. {next_step}")

@@ -8,7 +8,9 @@ from hopsmon.adapters.hopsworks import private
 from hopsmon.adapters.hopsworks.connection import Connection
 from hopsmon.adapters.hopsworks.failures import asking, missing, missing_version
 from hopsmon.adapters.hopsworks.names import ViewColumn, ViewFeatures
+from hopsmon.errors import ConfigError
 
+_NO_TRAINING_DATASET = 270012  # the backend's number
 _SPELLING = "Look at the name, and at which project this is."
 
 
@@ -52,15 +54,20 @@ def training_dataset(view: Any, version: int) -> Any:
     Raises:
         ConfigError: the view has none of that version.
     """
-    title = f"feature view '{view.name}' version {view.version}"
-    with asking(f"Training datasets of {title}"):
-        found = {one.version: one for one in view.get_training_datasets()}
-    if version in found:
-        return found[version]
-    next_step = "Make one with feature_view.create_training_data(...)."
-    if not found:
-        raise missing(f"training dataset of {title} with version", str(version), [], next_step)
-    raise missing_version("training dataset of", f"{view.name} version {view.version}", version, found, next_step)
+    from hopsworks_common.client.exceptions import RestAPIError
+
+    title = f"'{view.name}' version {view.version}"
+    with asking(f"Training dataset {version} of feature view {title}"):
+        try:
+            return private.training_dataset(view, version)
+        except RestAPIError as error:
+            if error.error_code != _NO_TRAINING_DATASET:
+                raise
+        known = [one.version for one in view.get_training_datasets()]
+        next_step = "Make one with feature_view.create_training_data(…)."
+        if not known:
+            raise ConfigError(f"Feature view {title} has no training dataset {version}, nor any other. {next_step}")
+        raise missing_version("the training dataset of feature view", title, version, known, next_step)
 
 
 def view_features(view: Any, training_dataset_version: int | None = None) -> ViewFeatures:

@@ -6,6 +6,8 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ def logged_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(f"HOPSWORKS_{name}", raising=False)
     monkeypatch.delenv("REST_ENDPOINT", raising=False)
     yield
-    sys.modules["hopsworks"].logout()  # type: ignore[attr-defined]
+    sys.modules["hopsworks"].logout()
 
 
 @pytest.fixture
@@ -50,9 +52,7 @@ def outside(cluster: HopsworksServer, tmp_path: object, monkeypatch: pytest.Monk
     return LoginSettings(cluster.host, cluster.port, cluster.project, cluster.api_key, trust_store=trusted)
 
 
-def changed(settings: LoginSettings, **changes: object) -> LoginSettings:
-    from dataclasses import replace
-
+def changed(settings: LoginSettings, **changes: Any) -> LoginSettings:
     return replace(settings, **changes)
 
 
@@ -113,7 +113,7 @@ def test_a_login_goes_on_with_a_notebooks(server: HopsworksServer) -> None:
     ],
 )
 def test_another_login_is_refused_while_one_is_in_force(
-    outside: LoginSettings, changes: dict[str, object], words: str
+    outside: LoginSettings, changes: dict[str, Any], words: str
 ) -> None:
     first = login(outside)
     with pytest.raises(ConfigError, match=words):
@@ -123,7 +123,7 @@ def test_another_login_is_refused_while_one_is_in_force(
 
 def test_a_project_whose_login_is_over_is_refused(inside: HopsworksServer) -> None:
     project = login(PYTHON).project
-    sys.modules["hopsworks"].logout()  # type: ignore[attr-defined]
+    sys.modules["hopsworks"].logout()
     with pytest.raises(ConfigError, match=r"logged in to no project.*hopsworks\.login\(project='demo'\)"):
         connect(project)
 

@@ -12,11 +12,11 @@ from hopsmon.adapters.hopsworks.brokers import brokers_of
 from hopsmon.adapters.hopsworks.connection import Connection, connect
 from hopsmon.adapters.hopsworks.deployments import (
     ModelOrigin,
-    TrainingDatasetRef,
     log_of_deployment,
     origin_of_deployment,
 )
 from hopsmon.adapters.hopsworks.private import client_version
+from hopsmon.adapters.hopsworks.references import TrainingDatasetRef
 from hopsmon.adapters.kafka.clients import client_settings
 from hopsmon.adapters.kafka.source import KafkaSource
 from hopsmon.core.batch import Side
@@ -97,8 +97,9 @@ def test_without_tls_there_is_nothing_to_hide(connection: Connection) -> None:
 
 def test_a_project_without_kafka(server: HopsworksServer, tmp_path: Any) -> None:
     with HopsworksServer(tmp_path, version=client_version()) as other:
+        project = connect(other.login("python"))
         with pytest.raises(OutsideError, match="The Kafka connector of project 'demo': Hopsworks refuses"):
-            brokers_of(connect(other.login("python")))
+            brokers_of(project)
     server.login("python")
 
 
