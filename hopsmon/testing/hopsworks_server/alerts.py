@@ -20,8 +20,8 @@ from hopsmon.testing.hopsworks_server.errors import (
 from hopsmon.testing.hopsworks_server.feature_groups import GROUP, feature_group
 from hopsmon.testing.hopsworks_server.feature_views import feature_view
 from hopsmon.testing.hopsworks_server.jobs import job_of
-from hopsmon.testing.hopsworks_server.router import Call, Handler, Json, Reply, Routes, collection, href, page
-from hopsmon.testing.hopsworks_server.state import State, now
+from hopsmon.testing.hopsworks_server.router import Call, Handler, Reply, Routes, collection, href, page
+from hopsmon.testing.hopsworks_server.state import Json, State, now
 from hopsmon.testing.hopsworks_server.statistics import VIEW
 
 routes = Routes()

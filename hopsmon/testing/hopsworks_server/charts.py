@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hopsmon.testing.hopsworks_server.errors import JOB_NOT_FOUND
 from hopsmon.testing.hopsworks_server.jobs import job_of
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, page
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, page
+from hopsmon.testing.hopsworks_server.state import Json
 
 routes = Routes("/project/{project}")
 

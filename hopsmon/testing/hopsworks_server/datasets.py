@@ -16,8 +16,8 @@ from hopsmon.testing.hopsworks_server.errors import (
     INCOMPLETE_REQUEST,
     PATH_IS_FOLDER,
 )
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, href, page
-from hopsmon.testing.hopsworks_server.state import iso
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, href, page
+from hopsmon.testing.hopsworks_server.state import Json, iso
 
 routes = Routes("/project/{project}/dataset")
 

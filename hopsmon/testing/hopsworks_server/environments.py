@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hopsmon.testing.hopsworks_server.errors import ENVIRONMENT_EXISTS, ENVIRONMENT_NOT_FOUND, LIBRARY_NOT_FOUND
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, collection, href
-from hopsmon.testing.hopsworks_server.state import State
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, collection, href
+from hopsmon.testing.hopsworks_server.state import Json, State
 
 routes = Routes("/project/{project}/python/environments")
 

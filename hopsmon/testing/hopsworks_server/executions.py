@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 from hopsmon.errors import UnknownNameError
 from hopsmon.testing.hopsworks_server.errors import EXECUTION_NOT_FOUND, INCOMPLETE_REQUEST, JOB_ACTION_UNSUPPORTED
 from hopsmon.testing.hopsworks_server.jobs import job_of, keep_job
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, href, page
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, href, page
 from hopsmon.testing.hopsworks_server.runners import RUNNING, Run
-from hopsmon.testing.hopsworks_server.state import State, milliseconds, now
+from hopsmon.testing.hopsworks_server.state import Json, State, milliseconds, now
 
 routes = Routes("/project/{project}/jobs/{job}/executions")
 

@@ -9,8 +9,8 @@ from hopsmon.testing.hopsworks_server.errors import (
     SUITE_NOT_FOUND,
 )
 from hopsmon.testing.hopsworks_server.feature_groups import GROUP, feature_group
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, collection, href, page
-from hopsmon.testing.hopsworks_server.state import State, now
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, collection, href, page
+from hopsmon.testing.hopsworks_server.state import Json, State, now
 
 routes = Routes(GROUP)
 

@@ -16,8 +16,8 @@ from hopsmon.testing.hopsworks_server.errors import (
 )
 from hopsmon.testing.hopsworks_server.executions import run_service_job
 from hopsmon.testing.hopsworks_server.jobs import keep_job
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, href, page
-from hopsmon.testing.hopsworks_server.state import State, now
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, href, page
+from hopsmon.testing.hopsworks_server.state import Json, State, now
 
 STORE = "/project/{project}/featurestores/{store}"
 GROUP = STORE + "/featuregroups/{group}"

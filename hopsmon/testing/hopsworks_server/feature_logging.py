@@ -6,8 +6,8 @@ from hopsmon.testing.hopsworks_server.errors import FEATURE_LOGGING_NOT_ENABLED
 from hopsmon.testing.hopsworks_server.executions import start_job
 from hopsmon.testing.hopsworks_server.feature_groups import create_feature_group
 from hopsmon.testing.hopsworks_server.feature_views import feature_view
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, href
-from hopsmon.testing.hopsworks_server.state import State
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, href
+from hopsmon.testing.hopsworks_server.state import Json, State
 from hopsmon.testing.hopsworks_server.statistics import VIEW
 
 routes = Routes(VIEW)

@@ -9,8 +9,8 @@ from hopsmon.testing.hopsworks_server.errors import (
 )
 from hopsmon.testing.hopsworks_server.feature_groups import STORE
 from hopsmon.testing.hopsworks_server.queries import Column, columns_of, parts_of, with_current_groups
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, collection, href, page
-from hopsmon.testing.hopsworks_server.state import State, now
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, collection, href, page
+from hopsmon.testing.hopsworks_server.state import Json, State, now
 from hopsmon.testing.hopsworks_server.statistics import VIEW
 
 routes = Routes()
@@ -133,7 +133,7 @@ def _features(sent: Json, columns: list[Column]) -> list[Json]:
     """One feature a column; the client sends only those with a role, such as labels."""
     made = []
     for index, column in enumerate(columns):
-        role = next((role for role in sent.get("features") or [] if _is_of(role, column)), {})
+        role: Json = next((role for role in sent.get("features") or [] if _is_of(role, column)), {})
         feature: Json = {
             "name": column.name,
             "type": column.feature["type"],

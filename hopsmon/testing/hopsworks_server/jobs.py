@@ -9,8 +9,8 @@ from hopsmon.testing.hopsworks_server.errors import (
     SCHEDULE_NOT_FOUND,
     SCHEDULE_OF_ANOTHER_JOB,
 )
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, href, page
-from hopsmon.testing.hopsworks_server.state import State, now
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, href, page
+from hopsmon.testing.hopsworks_server.state import Json, State, now
 
 routes = Routes("/project/{project}/jobs")
 

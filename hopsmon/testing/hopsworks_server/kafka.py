@@ -14,8 +14,8 @@ from hopsmon.testing.hopsworks_server.errors import (
     TOPIC_NOT_FOUND,
 )
 from hopsmon.testing.hopsworks_server.feature_groups import GROUP, STORE, feature_group
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, collection, href, page
-from hopsmon.testing.hopsworks_server.state import State
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, collection, href, page
+from hopsmon.testing.hopsworks_server.state import Json, State
 
 routes = Routes()
 

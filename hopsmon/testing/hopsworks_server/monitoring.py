@@ -6,8 +6,8 @@ from hopsmon.testing.hopsworks_server.errors import MONITORING_NOT_FOUND
 from hopsmon.testing.hopsworks_server.executions import start_job
 from hopsmon.testing.hopsworks_server.feature_groups import GROUP
 from hopsmon.testing.hopsworks_server.jobs import keep_job
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, collection, href, page
-from hopsmon.testing.hopsworks_server.state import State
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, collection, href, page
+from hopsmon.testing.hopsworks_server.state import Json, State
 from hopsmon.testing.hopsworks_server.statistics import VIEW
 
 routes = Routes()

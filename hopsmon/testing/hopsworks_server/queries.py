@@ -12,8 +12,8 @@ from hopsmon.testing.hopsworks_server.errors import (
     NO_JOIN_KEYS,
 )
 from hopsmon.testing.hopsworks_server.feature_groups import feature_group_by_id, time_of
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, href
-from hopsmon.testing.hopsworks_server.state import State
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, href
+from hopsmon.testing.hopsworks_server.state import Json, State
 
 routes = Routes("/project/{project}/featurestores")
 

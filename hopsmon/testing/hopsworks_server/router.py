@@ -10,9 +10,8 @@ from email.message import Message
 from typing import Any, TypeAlias
 
 from hopsmon.testing.hopsworks_server.errors import INCOMPLETE_REQUEST
-from hopsmon.testing.hopsworks_server.state import State
+from hopsmon.testing.hopsworks_server.state import Json, State
 
-Json: TypeAlias = dict[str, Any]
 Reply: TypeAlias = Mapping[str, Any] | Sequence[Any] | bytes | None  # bytes are a file, None is an empty body
 
 

@@ -17,6 +17,7 @@ from hopsmon.testing.hopsworks_server import (
     login,
     models,
     monitoring,
+    provenance,
     queries,
     serving,
     statistics,
@@ -31,6 +32,7 @@ ROUTER = Router(
     for module in (
         login,
         queries,
+        provenance,
         tags,
         alerts,
         monitoring,

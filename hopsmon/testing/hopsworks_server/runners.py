@@ -1,8 +1,7 @@
 """Runners: what becomes of a job that is run. The server hands each execution to one; a test picks or writes it.
 
-server.job_runner = fails                                  # every execution fails at once
-server.job_runner = stays                                  # … runs until somebody stops it
-server.job_runner = RunsScript(server)                     # … is the job's script as a process of its own
+`server.job_runner = fails`: every execution fails at once; `finishes` is what a server begins with. With `stays` an
+execution runs until somebody stops it, and with `RunsScript(server.environment)` it is the job's script, as a process.
 """
 
 from __future__ import annotations

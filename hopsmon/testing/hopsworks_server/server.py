@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import secrets
 import ssl
@@ -78,14 +79,14 @@ class HopsworksServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.close()
-        for execution in self._state.running.values():
-            execution.end()
-        self._listener.close()
+        with contextlib.ExitStack() as last_first:
+            last_first.callback(self._listener.close)
+            for execution in self._state.running.values():
+                last_first.callback(execution.end)
+            last_first.callback(self._client.close)
         if error is None and self._application.problems:
-            raise AssertionError(
-                "\n".join(("The Hopsworks test double could not answer:", *self._application.problems))
-            )
+            problems = "\n".join(self._application.problems)
+            raise AssertionError(f"The test double of Hopsworks could not answer:\n{problems}")
 
     @property
     def host(self) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hopsmon.testing.hopsworks_server.errors import DEPLOYMENT_NOT_FOUND, INCOMPLETE_REQUEST
 from hopsmon.testing.hopsworks_server.kafka import keep_topic
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, collection, href
-from hopsmon.testing.hopsworks_server.state import State, now
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, collection, href
+from hopsmon.testing.hopsworks_server.state import Json, State, now
 
 routes = Routes("/project/{project}")
 
@@ -95,7 +95,7 @@ def keep_deployment(state: State, sent: Json, where: str) -> Json:
         "requestedInstances": 1,
         "predictorResources": _RESOURCES,
         "predictorScalingConfig": _SCALING,
-        "environmentDTO": {"name": "pandas-inference-pipeline"},
+        "predictorEnvironment": {"name": "pandas-inference-pipeline"},
         "inferenceLogging": _NONE,
         **_status(_STOPPED),
     }

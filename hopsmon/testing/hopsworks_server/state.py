@@ -95,6 +95,7 @@ class State:
     monitoring_results: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
     statistics: dict[tuple[str, ...], list[Json]] = field(default_factory=lambda: defaultdict(list))
     job_runner: JobRunner = finishes
+    files: ProjectFiles = field(init=False)
     _ids: dict[str, Iterator[int]] = field(default_factory=lambda: defaultdict(lambda: itertools.count(1)))
 
     def __post_init__(self) -> None:

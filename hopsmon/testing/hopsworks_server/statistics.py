@@ -13,8 +13,8 @@ from hopsmon.testing.hopsworks_server.errors import (
 )
 from hopsmon.testing.hopsworks_server.executions import run_service_job
 from hopsmon.testing.hopsworks_server.feature_groups import GROUP, STORE, feature_group
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, collection, href
-from hopsmon.testing.hopsworks_server.state import State, milliseconds
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, collection, href
+from hopsmon.testing.hopsworks_server.state import Json, State, milliseconds
 
 VIEW = STORE + "/featureview/{view}/version/{version}"
 TRAINING_DATASET = VIEW + "/trainingdatasets/version/{dataset}"

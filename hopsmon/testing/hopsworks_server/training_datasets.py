@@ -7,8 +7,8 @@ import shutil
 from hopsmon.testing.hopsworks_server.errors import TRAINING_DATASET_NOT_FOUND
 from hopsmon.testing.hopsworks_server.executions import run_service_job
 from hopsmon.testing.hopsworks_server.feature_views import feature_view
-from hopsmon.testing.hopsworks_server.router import Call, Json, Reply, Routes, collection, href
-from hopsmon.testing.hopsworks_server.state import State, now
+from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, collection, href
+from hopsmon.testing.hopsworks_server.state import Json, State, now
 from hopsmon.testing.hopsworks_server.statistics import TRAINING_DATASET, VIEW
 
 routes = Routes()

@@ -143,7 +143,7 @@ def test_a_script_that_is_stopped(server, project, job, tmp_path):
 def test_a_script_that_nobody_stops_ends_with_the_server(server, project, job, tmp_path):
     uploaded(server, project, tmp_path, code=0)
     server.dataset("Resources/watch.py").write_text("import time\nwhile True: time.sleep(1)")
-    started = []
+    started: list = []
     server.job_runner = remembering(server.job_runner, started)
     job.run(await_termination=False)
     server.__exit__(None, None, None)

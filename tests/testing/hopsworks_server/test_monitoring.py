@@ -65,8 +65,8 @@ def test_running_a_configuration_once(drift):
 
 def test_feature_logging(server, view):
     assert view.feature_logging is None
-    view.enable_logging(extra_log_columns=[{"name": "region", "type": "string"}])
-    group = view.feature_logging.get_feature_group()
+    log = view.enable_logging(extra_log_columns=[{"name": "region", "type": "string"}]).feature_logging
+    group = log.get_feature_group()
     names = [each.name for each in group._features]
     assert group.name == "iris_view_1_log"
     assert {"log_id", "log_time", "model_name", "request_id", "length", "predicted_species", "region"} <= set(names)
@@ -76,7 +76,8 @@ def test_feature_logging(server, view):
     (job,) = view.materialize_log()
     assert job.name == "iris_view_1_log_1_offline_fg_materialization"
     view.delete_log()
-    assert view.feature_logging.get_feature_group().id != group.id
+    again = view._feature_view_engine._get_feature_logging(view)
+    assert again.get_feature_group().id != group.id
 
 
 def test_feature_logging_that_is_there(server, feature_store, view):

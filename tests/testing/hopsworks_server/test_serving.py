@@ -46,6 +46,15 @@ def test_a_model_that_does_not(server, registry):
     assert model.get_feature_view_provenance() is None
 
 
+def test_the_way_back_to_the_model(server, registry, feature_store, iris, view):
+    server.seed.model("iris", feature_view=("iris_view", 1), training_dataset_version=view)
+    server.seed.model("stranger")
+    of_view = feature_store.get_feature_view("iris_view", version=1)
+    assert [each.name for each in of_view.get_parent_feature_groups().accessible] == ["iris"]
+    assert [each.name for each in of_view.get_models()] == ["iris"]
+    assert [each.name for each in iris.get_generated_feature_views().accessible] == ["iris_view"]
+
+
 def test_models_by_metric(server, registry):
     for version, accuracy in ((1, 0.9), (2, 0.7)):
         server.seed.model("iris", version, metrics={"accuracy": accuracy})

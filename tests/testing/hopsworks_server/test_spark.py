@@ -29,7 +29,7 @@ def test_insert_and_read(spark, tmp_path, client_version):
         batch = view.get_batch_data(start_time=60_000, end_time=180_000)
         assert batch.columns == ["id", "ts", "length"]
         folder = server.dataset(f"demo_Training_Datasets/iris_view_1_{version}/iris_view_1")
-        iris.read().write.parquet(folder.as_uri())
+        frame.write.parquet(folder.as_uri())
         instances, labels = view.get_training_data(version)
         assert (instances.columns, labels.columns) == (["id", "ts", "length"], ["species"])
-        assert instances.count() == 15
+        assert instances.count() == 10
