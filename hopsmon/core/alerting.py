@@ -169,7 +169,7 @@ class _Moment:
         if rank(self.severity) > rank(before.severity):
             title = f"drift is {self.severity} now, in {text.subject([cause.feature for cause in self.found])}"
         elif waiting and 0 < rules.widen_after <= after.untold:
-            title = f"drift also in {text.subject(list(waiting))}"
+            title = _wider(before.told, list(waiting))
         else:
             return after, None
         severity = max(before.severity, self.severity, key=rank)
@@ -191,6 +191,12 @@ class _Moment:
             window,
             text.rows(self.found),
         )
+
+
+def _wider(told: Mapping[str, bool], waiting: Sequence[str]) -> str:
+    further, known = ([name for name in waiting if (name in told) is one] for one in (False, True))
+    parts = [f"drift also in {text.listed(further)}"] if further else []
+    return "; ".join([*parts, f"{text.listed(known)} in all traffic now"] if known else parts)
 
 
 def _widest(one: Mapping[str, bool], other: Mapping[str, bool]) -> dict[str, bool]:

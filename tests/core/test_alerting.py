@@ -133,8 +133,9 @@ def test_what_drifted_in_a_slice_and_now_does_in_all_traffic_is_told() -> None:
     series = Series(AlertRules(widen_after=1))
     series.see(loud("temp", slice_name="origin=JFK"))
     assert series.see(loud("temp", slice_name="origin=LGA")) == []
-    (wider,) = series.see({"": [drift("temp")], "origin=JFK": [drift("temp")]})
-    assert wider.title == "flights: drift also in temp"
+    (wider,) = series.see({"": [drift("temp"), drift("wind")], "origin=JFK": [drift("temp")]})
+    assert wider.title == "flights: drift also in wind; temp in all traffic now"
+    assert series.see(*[loud("temp", "wind")] * 9) == []
 
 
 def test_one_message_groups_slices_features_and_techniques_worst_first() -> None:
