@@ -18,6 +18,7 @@ from hopsmon.testing.hopsworks_server.executions import run_service_job
 from hopsmon.testing.hopsworks_server.jobs import keep_job
 from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, href, page
 from hopsmon.testing.hopsworks_server.state import Json, State, now
+from hopsmon.testing.hopsworks_server.tagging import tag, tags_sent_along
 
 STORE = "/project/{project}/featurestores/{store}"
 GROUP = STORE + "/featuregroups/{group}"
@@ -56,7 +57,11 @@ def feature_groups(call: Call) -> Reply:
 
 @routes.post(STORE + "/featuregroups")
 def create(call: Call) -> Reply:
-    return create_feature_group(call.state, call.json())
+    sent = call.json()
+    tags = tags_sent_along(call.state, sent)
+    group = create_feature_group(call.state, sent)
+    tag(call.state, f"{call.path}/{group['id']}", tags)
+    return group
 
 
 @routes.get(GROUP)

@@ -12,6 +12,7 @@ from hopsmon.testing.hopsworks_server.queries import Column, columns_of, parts_o
 from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, collection, href, page
 from hopsmon.testing.hopsworks_server.state import Json, State, now
 from hopsmon.testing.hopsworks_server.statistics import VIEW
+from hopsmon.testing.hopsworks_server.tagging import tag, tags_sent_along
 
 routes = Routes()
 
@@ -27,7 +28,11 @@ def views(call: Call) -> Reply:
 
 @routes.post(_VIEWS)
 def create(call: Call) -> Reply:
-    return create_feature_view(call.state, call.json())
+    sent = call.json()
+    tags = tags_sent_along(call.state, sent)
+    view = create_feature_view(call.state, sent)
+    tag(call.state, f"{call.path}/{view['name']}/version/{view['version']}", tags)
+    return view
 
 
 @routes.get(_VIEWS + "/{view}")

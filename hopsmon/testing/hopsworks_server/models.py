@@ -7,6 +7,7 @@ from typing import Any
 from hopsmon.testing.hopsworks_server.errors import MODEL_NOT_FOUND
 from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, href, page
 from hopsmon.testing.hopsworks_server.state import Json, State, now
+from hopsmon.testing.hopsworks_server.tagging import tag, tags_sent_along
 
 routes = Routes("/project/{project}/modelregistries")
 
@@ -38,7 +39,9 @@ def find(call: Call) -> Reply:
 
 @routes.put(_MODEL)
 def save(call: Call) -> Reply:
-    return shown_model(call.state, keep_model(call.state, call.json(), href(call)))
+    sent = call.json()
+    tag(call.state, call.path, tags_sent_along(call.state, sent))
+    return shown_model(call.state, keep_model(call.state, sent, href(call)))
 
 
 @routes.patch(_MODEL)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from hopsmon.testing.hopsworks_server.errors import TAG_NOT_FOUND, TAG_SCHEMA_NOT_FOUND
+from hopsmon.testing.hopsworks_server.errors import TAG_NOT_FOUND
 from hopsmon.testing.hopsworks_server.feature_groups import GROUP
 from hopsmon.testing.hopsworks_server.router import Call, Reply, Routes, collection
 from hopsmon.testing.hopsworks_server.state import now
 from hopsmon.testing.hopsworks_server.statistics import TRAINING_DATASET, VIEW
+from hopsmon.testing.hopsworks_server.tagging import check_tag, tag
 
 routes = Routes()
 
@@ -22,10 +23,8 @@ _TAGGED = (
 
 
 def attach(call: Call) -> Reply:
-    """A tag needs a schema of its name, which administrators make."""
-    if call["tag"] not in call.state.tag_schemas:
-        raise TAG_SCHEMA_NOT_FOUND.because(f"there is no tag schema '{call['tag']}'")
-    call.state.tags[_owner(call)][call["tag"]] = call.raw.decode()
+    check_tag(call.state, call["tag"])
+    tag(call.state, _owner(call), {call["tag"]: call.raw.decode()})
     return None
 
 

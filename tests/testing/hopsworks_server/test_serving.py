@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hopsworks.client.exceptions import RestAPIError
+from hsfs.feature import Feature
 
 
 @pytest.fixture
@@ -118,7 +119,19 @@ def test_tags_need_a_schema(server, iris):
     assert iris.get_tag("owner") is None
 
 
-def test_tags_of_feature_views_and_jobs(server, project, feature_store, view):
+def test_tags_that_come_with_a_feature_group(server, feature_store):
+    made = {"version": 1, "time_travel_format": "HUDI", "primary_key": ["k"], "features": [Feature("k", "string")]}
+    tagged = {**made, "tags": {"name": "owner", "value": {"name": "me"}}}
+    with pytest.raises(RestAPIError) as caught:
+        feature_store.create_feature_group("tagged", **tagged).save()
+    assert caught.value.error_code == 370000
+    assert feature_store.get_feature_group("tagged", version=1) is None
+    server.seed.tag_schema("owner")
+    feature_store.create_feature_group("tagged", **tagged).save()
+    assert feature_store.get_feature_group("tagged", version=1).get_tags() == {"owner": {"name": "me"}}
+
+
+def test_tags_of_feature_views(server, feature_store, view):
     server.seed.tag_schema("owner")
     of_view = feature_store.get_feature_view("iris_view", version=1)
     of_view.add_tag("owner", "me")
