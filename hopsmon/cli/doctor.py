@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
 import typer
@@ -28,7 +28,6 @@ _PACKAGES: tuple[tuple[str, tuple[int, ...], tuple[int, ...], str | None], ...] 
     ("pyspark", (4, 1), (4, 2), "spark"),
     ("pandas", (2, 2), (3,), "spark"),
     ("kafka-python", (2, 2), (4,), "kafka"),
-    ("deltalake", (1, 2), (2,), "local"),
 )
 _LEAST_PYTHON = (3, 10)
 
@@ -82,7 +81,7 @@ def _installation() -> Iterator[Finding]:
     yield _look("Python", _python)
     for name, least, below, extra in _PACKAGES:
         yield _look(name, lambda name=name, least=least, below=below, extra=extra: _package(name, least, below, extra))  # type: ignore[misc]
-    yield _look("Delta", _one_deltalake)
+    yield _look("deltalake", _one_deltalake)
     yield _look("Java", _java)
 
 
@@ -106,18 +105,14 @@ def _package(name: str, least: tuple[int, ...], below: tuple[int, ...], extra: s
 
 
 def _one_deltalake() -> str:
-    """Deltalake and hops-deltalake own one module: with both, which one runs is chance."""
-    found = []
-    for name in ("deltalake", "hops-deltalake"):
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
+    """Deltalake and hops-deltalake, which Hopsworks' client brings, own one module: with both, which runs is chance."""
+    found = {one.name: one.version for one in distributions() if one.name in ("deltalake", "hops-deltalake")}
     if len(found) > 1:
-        raise ConfigError(
-            f"{' and '.join(found)} own the same module: pip uninstall hops-deltalake deltalake, then install one."
-        )
-    return f"one writer of Delta tables: {found[0]}" if found else "none installed"
+        both = " and ".join(f"{name} {number}" for name, number in found.items())
+        raise ConfigError(f"{both} own the same module: pip uninstall hops-deltalake deltalake, then install one.")
+    if "hops-deltalake" in found:
+        return f"{found['hops-deltalake']}, of hops-deltalake"
+    return _package("deltalake", (1, 2), (2,), "local")
 
 
 def _java() -> str:

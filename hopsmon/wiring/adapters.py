@@ -14,7 +14,7 @@ from hopsmon.errors import ConfigError
 from hopsmon.streaming.ports import LogSource
 
 # Which extra brings which module; the message of a missing one is the command that mends it.
-_EXTRAS = {
+EXTRAS = {
     "pyspark": "spark",
     "pandas": "spark",
     "kafka": "kafka",
@@ -31,7 +31,7 @@ def require(*modules: str) -> None:
     Raises:
         ConfigError: one is not; the message has the command that installs it.
     """
-    missing = sorted({_EXTRAS[module] for module in modules if importlib.util.find_spec(module) is None})
+    missing = sorted({EXTRAS[module] for module in modules if importlib.util.find_spec(module) is None})
     if missing:
         raise ConfigError(f"This needs an extra that is not installed: pip install 'hopsmon[{','.join(missing)}]'")
 

