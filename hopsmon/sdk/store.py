@@ -14,6 +14,7 @@ import pyarrow as pa
 from hopsmon import wiring
 from hopsmon.config import MonitorConfig, parse_duration
 from hopsmon.errors import ConfigError, UnknownNameError
+from hopsmon.sdk.builder import MonitorBuilder
 from hopsmon.sdk.monitor import Monitor
 from hopsmon.streaming.tables import STATES, TABLES
 from hopsmon.wiring.filters import Filters
@@ -83,6 +84,31 @@ class Store:
         made = wiring.kept_at_home(self._config(config, settings), self._home)
         self._tell_replaced_baseline(made)
         return self._save(made)
+
+    def create_model_monitor(
+        self,
+        name: str,
+        *,
+        deployment: str | None = None,
+        model: str | None = None,
+        model_version: int | None = None,
+        **sections: Any,
+    ) -> MonitorBuilder:
+        """A monitor step by step: what follows says the rest, and `save()` makes it.
+
+        Args:
+            name: the monitor's name.
+            deployment: a Hopsworks deployment; log, model and reference are then its own, until something else is said.
+            model: the model's name; without, the deployment's.
+            model_version: its version.
+            sections: any other section of a configuration.
+        """
+        known: dict[str, Any] = {}
+        if deployment is not None:
+            known = {"log": {"deployment": {"name": deployment}}, "baseline": {"deployment": {"name": deployment}}}
+        if model is not None:
+            known["model"] = {"name": model, "version": model_version}
+        return MonitorBuilder(self, name, {**known, **sections})
 
     def _save(self, made: MonitorConfig) -> Monitor:
         self._home.documents.write(f"{MONITORS}/{made.name}.yaml", made.to_yaml().encode())

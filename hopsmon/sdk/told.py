@@ -58,13 +58,14 @@ class Deployment(Told):
     @property
     def title(self) -> str:
         """The first line."""
-        when = f"runs at {self.schedule}" if self.schedule else "is started by hand: monitor.start()"
-        if self.mode == "continuous":
+        continuous = self.mode == "continuous"
+        if self.schedule:
             when = (
-                f"runs until it is stopped; kept alive at {self.schedule}"
-                if self.schedule
-                else f"{when}, and then runs"
+                f"runs until it is stopped, kept alive at {self.schedule}" if continuous else f"runs at {self.schedule}"
             )
+        else:
+            then = ", and then runs until it is stopped" if continuous else ""
+            when = f"is started by hand: monitor.start(){then}"
         return f"Monitor {self.monitor} is job {self.job}, which {when}."
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from hopsmon.adapters.hopsworks.quartz import EXAMPLE, to_unix
-from hopsmon.config import MonitorConfig
+from hopsmon.config import HopsworksConfig, MonitorConfig
+from hopsmon.core.schema import ModelRef
 from hopsmon.errors import ConfigError
 from hopsmon.wiring.hopsworks import connection_of
 
@@ -105,6 +106,21 @@ def deploy(config: MonitorConfig, settings: DeploySettings) -> Deployed:
         alert_receiver=settings.alert_receiver,
     )
     return deploy_job(connection_of(config.hopsworks), spec)
+
+
+def model_served_by(settings: HopsworksConfig, deployment: str) -> ModelRef:
+    """The model that a deployment serves.
+
+    Raises:
+        ConfigError: there is no such deployment, or it serves none of the registry.
+        OutsideError: Hopsworks cannot be reached.
+    """
+    from hopsmon.adapters.hopsworks.deployments import deployment_named
+
+    found = deployment_named(connection_of(settings), deployment)
+    if not found.model_name:
+        raise ConfigError(f"Deployment '{deployment}' serves no model of the registry: say which it is, model='…'.")
+    return ModelRef(str(found.model_name), None if found.model_version is None else int(found.model_version))
 
 
 def arguments_of(jobs: ProjectJobs, monitor: str) -> str | None:

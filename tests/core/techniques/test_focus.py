@@ -11,7 +11,7 @@ from hopsmon.core.finding import Reason
 from hopsmon.core.techniques.drift import DRIFT
 from hopsmon.core.techniques.guard import is_ours, run_window_technique
 from hopsmon.core.techniques.protocols import WindowTechnique
-from hopsmon.core.techniques.registry import build, describe, name_of
+from hopsmon.core.techniques.registry import Spec, build, describe, name_of
 from hopsmon.core.verdicts import Judge
 from hopsmon.errors import ConfigError
 from tests.core.techniques.cases import baseline_of, window_of, window_technique
@@ -48,7 +48,10 @@ def test_a_feature_that_the_baseline_lacks_is_a_finding() -> None:
 
 def test_one_technique_twice() -> None:
     baseline = baseline_of(REFERENCE)
-    specs = [{"psi": {"features": ["x"]}}, {"psi": {"as": "psi_of_y", "features": ["y"], "threshold": 50.0}}]
+    specs: list[Spec] = [
+        {"psi": {"features": ["x"]}},
+        {"psi": {"as": "psi_of_y", "features": ["y"], "threshold": 50.0}},
+    ]
     assert [name_of(spec) for spec in specs] == ["psi", "psi_of_y"]
     judge = Judge([build(spec) for spec in specs], baseline)
     findings, _ = judge.judge(window_of(WINDOW, baseline), None, {})

@@ -24,7 +24,8 @@ WINDOW = [2.0, 4.0, 6.0, 8.0] * 10  # mean 5, population variance 5
 
 
 def of(statistic: str, window: Any = WINDOW, reference: Any = REFERENCE, **parameters: Any) -> Finding:
-    return judge("statistic_change", reference, window, statistic=statistic, **parameters)
+    given: Any = {"statistic": statistic, **parameters}
+    return judge("statistic_change", reference, window, **given)
 
 
 @pytest.mark.parametrize(
