@@ -10,7 +10,18 @@ import typer
 from typer.core import TyperGroup
 
 import hopsmon
-from hopsmon.cli import building, demo, doctor, expectations, rebaselining, running, showing, techniques, upkeep
+from hopsmon.cli import (
+    building,
+    demo,
+    deploying,
+    doctor,
+    expectations,
+    rebaselining,
+    running,
+    showing,
+    techniques,
+    upkeep,
+)
 from hopsmon.cli.console import Ended, set_up_logging, tell_error
 from hopsmon.errors import ConfigError, HopsmonError
 
@@ -93,6 +104,9 @@ app.command("validate")(building.validate)
 app.command("baseline")(building.baseline)
 app.command("run")(running.run)
 app.command("show")(showing.show)
+app.command("deploy")(deploying.deploy)
+app.command("status")(deploying.status)
+app.command("undeploy")(deploying.undeploy)
 app.command("rebaseline")(rebaselining.rebaseline)
 app.command("baselines")(rebaselining.baselines)
 app.command("techniques")(techniques.techniques)

@@ -315,3 +315,59 @@ def test_a_result_table_is_read_as_hopsworks_users_do(run: Run, store_folder: Pa
     monitor = builder.with_log(files="events").with_reference_data(train).save()
     assert monitor.results().read().equals(monitor.drift())
     assert len(monitor.results("drift").read(only_drift=True)) == 4
+
+
+IN_A_PROJECT = """
+name: flights
+model: {name: flight_delay, version: 1}
+log: {files: {path: events}}
+baseline: {data: {path: train.parquet, predictions: [score], exclude: [label]}}
+store: {hopsworks: {}}
+"""
+
+
+@pytest.fixture
+def project_file(server: HopsworksServer, monitor_file: Path) -> Path:
+    server.login()
+    monitor_file.write_text(IN_A_PROJECT)
+    return monitor_file
+
+
+def test_the_command_line_deploys_asks_and_undeploys(server: HopsworksServer, run: Run, project_file: Path) -> None:
+    server.job_runner = stays
+    resources = ("--driver-memory", "4096", "--property", "spark.ui.enabled=false")
+    result = run("deploy", project_file, "--schedule", EVERY_FIVE, "--install", "pyfiles", *resources, "--start")
+    assert result.exit_code == 0, result.output
+    assert f"Monitor flights is job {JOB}, which runs at {EVERY_FIVE}." in result.stdout
+    assert f"started job {JOB}: run 1" in result.stdout
+    (config,) = [one.body for one in server.requests if (one.method, one.path) == ("PUT", f"/project/119/jobs/{JOB}")]
+    assert config["spark.driver.memory"] == 4096
+    assert config["properties"].endswith("spark.ui.enabled=false")
+    result = run("status", project_file)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("Monitor flights: running\n")
+    result = run("undeploy", project_file)
+    assert result.exit_code == 0, result.output
+    assert "stopped run 1" in result.stdout
+    assert run("status", project_file).stdout.startswith("Monitor flights: not deployed\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--mode", "always"), "Unknown mode 'always'. Allowed: scheduled, continuous."),
+        (("--schedule", "*/5 * * * *"), "here it is '0 */5 * ? * * *'"),
+        (("--property", "x"), "--property x: expected NAME=VALUE"),
+    ],
+)
+def test_wrong_words_end_with_1(run: Run, project_file: Path, words: tuple[str, ...], said: str) -> None:
+    result = run("deploy", project_file, *words)
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+def test_a_folders_monitor_is_not_deployed(run: Run, monitor_file: Path) -> None:
+    result = run("deploy", monitor_file, "--schedule", "0 0 6 ? * * *")
+    assert result.exit_code == 1
+    assert "0 6 * * * hopsmon run " in result.stderr
+    assert "no window yet" in run("status", monitor_file).stdout
