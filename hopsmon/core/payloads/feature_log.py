@@ -8,7 +8,7 @@ of the messages, so that a format of this kind is a value, made by whoever knows
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Final
 
@@ -46,7 +46,7 @@ class FeatureLog:
     """
 
     feature_group: str
-    schemas: tuple[tuple[str, str], ...]
+    schemas: tuple[tuple[str, str], ...] = field(repr=False)
     labels: tuple[str, ...] = ()
 
     def __call__(self, log: LogRecords, rows: IntArray, _limits: Limits, ledger: Ledger) -> tuple[Opened, ...]:

@@ -70,7 +70,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HopsworksServer
 
 @pytest.fixture(scope="module")
 def by_spark(server: HopsworksServer, spark: SparkSession) -> Connection:
-    spark.conf.set("spark.databricks.delta.snapshotPartitions", "1")  # tables of a few files
     return connect(server.login("spark-delta"))
 
 
