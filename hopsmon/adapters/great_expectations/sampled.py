@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, cast
 
 from hopsmon.adapters.great_expectations.frames import frame_of
-from hopsmon.adapters.great_expectations.library import ExpectationError, Told, check_all, registered, validate
+from hopsmon.adapters.great_expectations.library import Told, check_all, registered, validate
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.expectations.checks import Sampled, found, told_of
 from hopsmon.core.expectations.compiling import KNOWN, CompiledSuite, compile_suite
@@ -20,7 +20,7 @@ from hopsmon.core.schema import Feature, ModelSchema
 from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.reservoir import Reservoir
 from hopsmon.core.statistics.summary import Summary
-from hopsmon.core.techniques.guard import text_of
+from hopsmon.core.techniques.guard import FAILURES, text_of
 from hopsmon.core.techniques.protocols import WindowTechnique
 
 
@@ -61,7 +61,7 @@ class SampledExpectations:
             return self._cannot(check, Reason.NO_STATISTIC, statistic=Reservoir.name, missing=lacking)
         try:
             told = validate(check, frame)
-        except ExpectationError as error:
+        except FAILURES as error:  # it may be anybody's expectation; the error is the result
             return self._cannot(check, Reason.FAILED, error=text_of(error))
         rows = {"on": SAMPLE, "rows": sample.rows.num_rows, "rows_seen": sample.count}
         mostly = float(check.kwargs.get("mostly", 1.0))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from hopsmon.adapters.hopsworks import private
 from hopsmon.adapters.hopsworks.connection import Connection
 from hopsmon.adapters.hopsworks.failures import asking
 from hopsmon.adapters.hopsworks.views import feature_group
@@ -58,10 +59,14 @@ def attach(group: Any, suite: Suite) -> bool:
         expectations=[one.as_ge() for one in suite.expectations],
         meta=dict(suite.meta),
         run_validation=False,
+        feature_store_id=group.feature_store_id,
+        feature_group_id=group.id,
     )
     # The client tells on stdout where the suite can be seen.
     with asking(f"Attaching a suite to feature group '{group.name}'"), contextlib.redirect_stdout(sys.stderr):
-        group.save_expectation_suite(made, run_validation=False, overwrite=before is not None)
+        if before is not None:
+            group.delete_expectation_suite()
+        private.save_expectation_suite(group, made)
     return True
 
 

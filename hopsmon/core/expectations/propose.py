@@ -30,7 +30,14 @@ MOST_LABELS = 100  # more are no closed set
 _TYPES: Mapping[FeatureType, Sequence[str]] = {
     FeatureType.NUMERIC: ("float64", "float32", "int64", "int32", "DoubleType", "FloatType", "LongType", "IntegerType"),
     FeatureType.INTEGER: ("int64", "int32", "int16", "int8", "float64", "LongType", "IntegerType", "ShortType"),
-    FeatureType.TIMESTAMP: ("datetime64[ns]", "datetime64[us]", "TimestampType", "DateType"),
+    FeatureType.TIMESTAMP: (
+        "datetime64[ns]",
+        "datetime64[us]",
+        "datetime64[ms]",
+        "datetime64[s]",
+        "TimestampType",
+        "DateType",
+    ),
     FeatureType.BOOLEAN: ("bool", "BooleanType"),
     FeatureType.CATEGORICAL: ("str", "category", "StringType"),
     FeatureType.STRING: ("str", "StringType"),

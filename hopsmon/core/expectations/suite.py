@@ -21,6 +21,8 @@ _PARAMETERS = ("suite_parameters", "evaluation_parameters")
 _IDS = ("expectationId", "expectation_id")
 # Arguments that say how GE ran it once, not what is expected.
 _OF_THE_RUN = frozenset({"batch_id", "result_format", "catch_exceptions", "include_config", "auto", "profiler_config"})
+# Hopsworks' client writes the names of arguments in lower case where a suite of its own type is saved.
+_SPELLED = {"column_a": "column_A", "column_b": "column_B"}
 _DIGEST = 8  # bytes
 
 
@@ -136,7 +138,7 @@ def _expectation(given: object, number: int, parameters: Mapping[str, Any], prob
     return Expectation(
         kind,
         {
-            str(name): _value(value, parameters)
+            _SPELLED.get(str(name), str(name)): _value(value, parameters)
             for name, value in kwargs.items()
             if value is not None and name not in _OF_THE_RUN
         },

@@ -12,7 +12,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
+from great_expectations.expectations.core.expect_column_values_to_be_of_type import ExpectColumnValuesToBeOfType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -134,8 +139,10 @@ def frame_of(cells: list[tuple[Any, ...]]) -> pd.DataFrame:
 
 @lru_cache(maxsize=1)
 def batches() -> Any:
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(), progress_bars=ProgressBarsConfig(globally=False)
+    )
+    context = gx.get_context(mode="ephemeral", project_config=config)
     asset = context.data_sources.add_or_update_pandas("parity").add_dataframe_asset("frame")
     return asset.add_batch_definition_whole_dataframe("whole")
 
@@ -202,7 +209,7 @@ def counts_are_equal(result: Mapping[str, Any], details: Mapping[str, Any]) -> b
     )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cells=rows, cut=st.integers(1, 39))
 def test_the_same_frame_gives_the_same_counts_and_verdicts(cells: list[tuple[Any, ...]], cut: int) -> None:
     assert differences(frame_of(cells), cut) == []
@@ -233,7 +240,7 @@ def test_all_that_can_be_compared_is_compared() -> None:
 def test_types_of_columns_that_are_what_the_model_says(column: str, name: str, success: bool) -> None:
     frame = frame_of([(1.5, 2.0, 3, "a", "b", True, 0)] * 3)
     batch = batches().get_batch({"dataframe": frame})
-    their = batch.validate(gx.expectations.ExpectColumnValuesToBeOfType(column=column, type_=name))
+    their = batch.validate(ExpectColumnValuesToBeOfType(column=column, type_=name))
     compiled = compile_suite(
         Suite("s", (Expectation("expect_column_values_to_be_of_type", {"column": column, "type_": name}),)), SCHEMA
     )

@@ -60,7 +60,7 @@ def test_every_form_says_the_same(form: dict[str, Any]) -> None:
     assert [(one.type, dict(one.kwargs)) for one in suite.expectations] == list(MEANT)
     assert [one.key for one in suite.expectations] == [Expectation(*meant).key for meant in MEANT]
     form = form.get("items", [form])[0]
-    assert suite.meta.get("great_expectations_version") in str(form["meta"])
+    assert suite.meta["great_expectations_version"] in str(form["meta"])
 
 
 def test_hopsworks_numbers_expectations() -> None:
@@ -99,6 +99,11 @@ def test_an_expectation_stands_once_and_its_key_does_not_depend_on_the_order_of_
     assert only.key == Expectation("t", {"mostly": 1, "column": "a"}).key
     assert only.key != Expectation("t", {"mostly": 0.5, "column": "a"}).key
     assert only.key != Expectation("u", {"mostly": 1, "column": "a"}).key
+
+
+def test_names_of_arguments_that_hopsworks_has_put_into_lower_case() -> None:
+    given = [{"type": "t", "kwargs": {"column_a": "Age", "column_b": "b"}}]
+    assert suite_of({"name": "s", "expectations": given}).expectations[0].kwargs == {"column_A": "Age", "column_B": "b"}
 
 
 def test_parameters_become_their_values_where_the_suite_has_them() -> None:
