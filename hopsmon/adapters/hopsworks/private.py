@@ -107,6 +107,12 @@ def save_statistics(entity: Any, statistics: Any, training_dataset: Any = None) 
     return save(statistics, entity, None) if training_dataset is None else save(statistics, training_dataset, entity)
 
 
+def save_expectation_suite(feature_group: Any, suite: Any) -> Any:
+    """Attach a suite of the client's own type; its public call would write `column_A` as `column_a`."""
+    engine = _member(feature_group, "_expectation_suite_engine")
+    return _member(engine, "_save", "save")(suite)
+
+
 def save_monitoring_result(entity: Any, result: Any) -> Any:
     """Post a result of Hopsworks' own feature monitoring for a feature group or feature view."""
     engine = _member(entity, "_feature_monitoring_result_engine")

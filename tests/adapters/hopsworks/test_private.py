@@ -74,6 +74,18 @@ def test_the_topic_of_a_feature_group(group: Any) -> None:
     assert private.online_topic_name(group) == "demo_onlinefs"
 
 
+def test_a_suite_of_a_feature_group(group: Any) -> None:
+    from hsfs.expectation_suite import ExpectationSuite
+
+    kind, kwargs = "expect_column_pair_values_to_be_equal", {"column_A": "distance", "column_B": "flight_id"}
+    place = {"feature_store_id": group.feature_store_id, "feature_group_id": group.id}
+    suite = ExpectationSuite("flights", [{"type": kind, "kwargs": kwargs, "meta": {}}], {}, **place)
+    private.save_expectation_suite(group, suite)
+    (found,) = group.get_expectation_suite(ge_type=False).expectations
+    assert (found.expectation_type, found.kwargs) == (kind, kwargs)
+    group.delete_expectation_suite()
+
+
 def test_the_feature_group_a_view_starts_from(view: Any, group: Any) -> None:
     assert private.root_feature_group(view).id == group.id
 
