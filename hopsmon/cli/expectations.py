@@ -22,7 +22,10 @@ app = typer.Typer(
 
 @app.callback()
 def expectations() -> None:
-    """Suites of Great Expectations: propose one, see how one is checked."""
+    """Suites of Great Expectations: propose one, see how one is checked.
+
+    [bold]hopsmon expectations propose baseline.json -o suite.json[/bold]
+    """
 
 
 @app.command("propose")

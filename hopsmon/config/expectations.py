@@ -31,6 +31,10 @@ class ExpectationsConfig(Section):
     feature_group: SuiteOfFeatureGroupConfig | None = None
     """The suite of a Hopsworks feature group, usually the one that the baseline is of. Default: not used."""
 
+    columns: dict[str, str] = Field(default_factory=dict)
+    """The model's feature for a column of the suite, {column: feature}, where they differ in more than case and spaces,
+    as with a feature view's prefix. Default: none."""
+
     modules: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")], ...] = ()
     """Python modules that define expectations of your own; they must be installed where the monitor runs.
     Default: none."""

@@ -12,7 +12,7 @@ from hopsmon.core.expectations.overview import Line, by_type, for_model
 from hopsmon.core.expectations.suite import Suite, read_suite
 from hopsmon.core.schema import ModelSchema
 from hopsmon.core.techniques.protocols import Technique
-from hopsmon.errors import ConfigError
+from hopsmon.errors import ConfigError, UnknownNameError
 from hopsmon.wiring.hopsworks import connection_of
 from hopsmon.wiring.reference import baseline_in
 
@@ -32,7 +32,11 @@ def expectation_techniques(config: MonitorConfig, schema: ModelSchema) -> tuple[
     if config.expectations is None:
         return ()
     suite = suite_of(config.expectations, config)
-    compiled, techniques = suite_techniques(suite, schema, config.expectations.modules)
+    section, names = config.expectations, [feature.name for feature in schema.all]
+    for column, name in section.columns.items():
+        if name not in names:
+            raise UnknownNameError(f"feature for expectations.columns.{column}", name, names)
+    compiled, techniques = suite_techniques(suite, schema, section.modules, section.columns)
     if not compiled.checks and not compiled.sampled:
         raise ConfigError(
             f"monitor {config.name}: no expectation of suite '{suite.name}' is on a feature of the model: "

@@ -40,11 +40,11 @@ class LeftToLibraryError(Exception):
 class Columns:
     """The model's features by the names of columns: their own, or those that the feature group has for them.
 
-    A name that fits none exactly fits the only one that differs in upper and lower case: feature groups know lower case
-    only.
+    A name that fits none exactly fits the only one that differs in case, or has a space for "_": feature groups know
+    lower case only, and no spaces.
 
     Attributes:
-        names: the feature's name by the column's, where they differ in more than case.
+        names: the feature's name by the column's, where they differ in more.
     """
 
     schema: ModelSchema
@@ -58,10 +58,14 @@ class Columns:
         """
         name = self.names.get(column, column)
         exact = [feature for feature in self.schema.all if feature.name == name]
-        alike = exact or [feature for feature in self.schema.all if feature.name.lower() == name.lower()]
+        alike = exact or [feature for feature in self.schema.all if _folded(feature.name) == _folded(name)]
         if len(alike) != 1:
             raise NotOfModelError(column)
         return alike[0]
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace(" ", "_")
 
 
 @dataclass(frozen=True)

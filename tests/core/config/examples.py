@@ -22,7 +22,7 @@ predictions: [score, {late: boolean}]
 window: {size: 15m, slide: 5m, lateness: 6s, close_idle_after: 500ms}
 slices: [zip]
 techniques: [psi, {ks: {threshold: 0.2}}, range]
-expectations: {file: suite.json, modules: [mine.expectations]}
+expectations: {file: suite.json, columns: {temp_c: temp}, modules: [mine.expectations]}
 correction: bonferroni
 importances: {temp: 0.7, zip: 0.3}
 alerts: {channels: [{hopsworks: {receiver: slack}}], min_severity: critical, resolve_after: 2, widen_after: 0,

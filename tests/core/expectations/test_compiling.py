@@ -132,17 +132,18 @@ def test_expectations_on_columns_that_the_model_does_not_have_are_left_out() -> 
 
 
 def test_names_of_columns_fit_features_in_other_case_or_by_a_mapping() -> None:
-    schema = ModelSchema((Feature("Age", FeatureType.NUMERIC), Feature("f_income", FeatureType.NUMERIC)))
+    schema = ModelSchema(tuple(Feature(name, FeatureType.NUMERIC) for name in ("Age", "f_income", "Sepal Length")))
     given = suite(
         expectation("values_to_not_be_null", column="age"),
         expectation("values_to_be_unique", column="income"),
         expectation("values_to_not_be_null", column="nobody"),
+        expectation("values_to_not_be_null", column="sepal_length"),
     )
     found = compile_suite(given, schema, {"income": "f_income"})
-    assert [check.feature for check in found.checks] == ["Age"]
+    assert [check.feature for check in found.checks] == ["Age", "Sepal Length"]
     assert [check.kwargs for check in found.sampled] == [{"column": "f_income"}]
     ambiguous = ModelSchema((Feature("Age", FeatureType.NUMERIC), Feature("AGE", FeatureType.NUMERIC)))
-    assert [column for _, column in compile_suite(given, ambiguous).left_out] == ["age", "income", "nobody"]
+    assert [column for _, column in compile_suite(given, ambiguous).left_out] == ["age", "income", "nobody", "sepal_length"]
 
 
 def test_expectations_of_one_type_on_one_feature_are_told_apart_by_what_they_expect() -> None:
