@@ -28,6 +28,7 @@ COMMANDS = (
     "rebaseline",
     "baselines",
     "techniques",
+    "expectations",
     "doctor",
     "optimize",
     "vacuum",
