@@ -14,6 +14,7 @@ from hopsmon.adapters.hopsworks.failures import asking
 from hopsmon.adapters.hopsworks.views import feature_group
 from hopsmon.core.expectations.suite import Suite, suite_of
 from hopsmon.errors import ConfigError
+from hopsmon.streaming.table_suites import suites_for_tables
 
 _LOG = logging.getLogger("hopsmon.hopsworks")
 
@@ -68,6 +69,16 @@ def attach(group: Any, suite: Suite) -> bool:
             group.delete_expectation_suite()
         private.save_expectation_suite(group, made)
     return True
+
+
+def attach_suites(groups: Mapping[str, Any]) -> list[str]:
+    """Attach to result tables what always holds of their rows; the names of those where anything changed.
+
+    Args:
+        groups: the client's feature group by the table's name.
+    """
+    suites = suites_for_tables()
+    return [name for name, group in groups.items() if name in suites and attach(group, suites[name])]
 
 
 def _is_same(before: Mapping[str, Any], suite: Suite) -> bool:

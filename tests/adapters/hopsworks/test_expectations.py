@@ -11,7 +11,7 @@ import pytest
 from hsfs.expectation_suite import ExpectationSuite
 
 from hopsmon.adapters.hopsworks.connection import Connection, connect
-from hopsmon.adapters.hopsworks.expectations import attach, attached, suite_of_feature_group
+from hopsmon.adapters.hopsworks.expectations import attach, attach_suites, attached, suite_of_feature_group
 from hopsmon.adapters.hopsworks.private import client_version
 from hopsmon.adapters.hopsworks.views import feature_group
 from hopsmon.core.baseline_builder import build_baseline
@@ -135,9 +135,11 @@ def test_somebody_elses_suite_stays(group: Any) -> None:
 
 
 def test_every_suite_of_our_own_tables_can_be_attached(server: HopsworksServer, connection: Connection) -> None:
-    for name, suite in suites_for_tables().items():
+    suites, groups = suites_for_tables(), {}
+    for name in suites:
         server.seed.feature_group(name, {"monitor": "string"}, ("monitor",))
-        group = feature_group(connection, name, 1)
-        assert attach(group, suite)
-        assert not attach(group, suite)
+        groups[name] = feature_group(connection, name, 1)
+    assert attach_suites({**groups, "somebody_elses": None}) == list(suites)
+    assert attach_suites(groups) == []
+    for name, suite in suites.items():
         assert meant(suite_of_feature_group(connection, name, 1)) == meant(suite)
