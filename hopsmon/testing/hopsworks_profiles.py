@@ -63,12 +63,13 @@ class Profiler:
 
     def profile(self, frame: Any) -> list[Json]:
         """One object a column, as the REST API has it: a pandas, polars or Arrow frame in, camelCase JSON out."""
-        table, form = to_arrow(frame), Form(self.form)
-        if form is Form.PERCENTILES_PANDAS:
-            return [_described(name, column) for name, column in _columns(table, _PANDAS_KINDS)]
-        columns = dict(_columns(table, _KINDS))
-        correlations = _correlations(columns) if self.correlations else {}
-        return [self._profiled(column, correlations.get(name)) for name, column in columns.items()]
+        table = to_arrow(frame)
+        with np.errstate(all="ignore"):  # as in Java, what float64 cannot hold is infinite or NaN
+            if Form(self.form) is Form.PERCENTILES_PANDAS:
+                return [_described(name, column) for name, column in _columns(table, _PANDAS_KINDS)]
+            columns = dict(_columns(table, _KINDS))
+            correlations = _correlations(columns) if self.correlations else {}
+            return [self._profiled(column, correlations.get(name)) for name, column in columns.items()]
 
     def _profiled(self, column: Column, correlations: list[Json] | None) -> Json:
         profile, extended = _counts(column), {}
@@ -183,15 +184,18 @@ def _uniqueness(column: Column) -> Json:
 def _moments(numbers: FloatArray) -> Json:
     """What Spark's aggregates say, NaN being larger than any number; what is not finite the client takes out."""
     smallest = numbers[~np.isnan(numbers)].min(initial=np.inf)
-    with np.errstate(invalid="ignore", over="ignore"):
-        found = {
-            "min": float(smallest),
-            "max": float(numbers.max()),
-            "sum": float(numbers.sum()),
-            "mean": float(numbers.mean()),
-            "stdDev": float(numbers.std()),
-        }
-    return {name: value for name, value in found.items() if isfinite(value)}
+    found = {
+        "min": smallest,
+        "max": numbers.max(),
+        "sum": numbers.sum(),
+        "mean": numbers.mean(),
+        "stdDev": numbers.std(),
+    }
+    return _finite(found)
+
+
+def _finite(found: Mapping[str, float]) -> Json:
+    return {name: float(value) for name, value in found.items() if isfinite(value)}
 
 
 def _plain(values: FloatArray) -> list[float | None]:
@@ -207,8 +211,10 @@ def _most_frequent(column: Column, bins: int) -> list[Json]:
 def _correlations(columns: Mapping[str, Column]) -> dict[str, list[Json]]:
     """Of all pairs of numeric columns without nulls; "NaN", as Java's JSON has it, where it is not defined."""
     numeric = {name: one.numbers for name, one in columns.items() if one.numbers is not None and one.values == one.rows}
-    with np.errstate(invalid="ignore", divide="ignore"):
-        matrix = np.atleast_2d(np.corrcoef(list(numeric.values()))) if numeric else np.empty((0, 0))
+    rows = np.array([*numeric.values()])
+    matrix = np.full((len(numeric), len(numeric)), np.nan)
+    if rows.size > len(rows):
+        matrix = np.atleast_2d(np.corrcoef(rows))
     return {
         name: [
             {"column": other, "correlation": 1.0 if name == other else (float(value) if isfinite(value) else "NaN")}
@@ -224,17 +230,17 @@ def _with_extended(profile: Json, extended: Json) -> Json:
 
 def _described(name: str, column: Column) -> Json:
     """As the Python engine turns pandas' describe() into statistics: no nulls, and completeness 1 whatever the data."""
-    if not column.values:
+    known = column.values if column.numbers is None else int((~np.isnan(column.numbers)).sum())
+    if not known:
         return {"featureName": name, "count": 0}
-    found: Json = {"featureName": name, "featureType": column.kind, "count": column.values, "completeness": 1}
+    found: Json = {"featureName": name, "featureType": column.kind, "count": known, "completeness": 1}
     if column.numbers is None:
         distinct = len(column.labels or {})
         return {**found, "approxNumDistinctValues": distinct, "exactNumDistinctValues": distinct}
     numbers = column.numbers[~np.isnan(column.numbers)]
-    percentiles: list[float] = [0] * 100
+    percentiles: list[float | None] = [0] * 100
     for percent in (25, 50, 75):
-        percentiles[percent - 1] = float(np.quantile(numbers, percent / 100))
-    mean = float(numbers.mean())
-    spread = {"stdDev": float(numbers.std(ddof=1))} if len(numbers) > 1 else {}
-    ends = {"min": float(numbers.min()), "max": float(numbers.max())}
-    return {**found, **ends, "mean": mean, "sum": mean * len(numbers), **spread, "percentiles": percentiles}
+        (percentiles[percent - 1],) = _plain(np.quantile(numbers, [percent / 100]))
+    moments = {"min": numbers.min(), "max": numbers.max(), "mean": numbers.mean(), "sum": numbers.sum()}
+    spread = {"stdDev": numbers.std(ddof=1)} if len(numbers) > 1 else {}
+    return {**found, **_finite({**moments, **spread}), "percentiles": percentiles}

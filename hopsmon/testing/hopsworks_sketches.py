@@ -24,9 +24,8 @@ def bars(numbers: FloatArray, bins: int) -> list[Json]:
     low, high = float(numbers.min()), float(numbers.max())
     width = (high - low) / bins
     if width:
-        with np.errstate(invalid="ignore"):
-            places = np.nan_to_num((numbers - low) / width)  # Spark casts NaN to 0
-        at = np.minimum(np.floor(places).astype(np.int64), bins - 1)
+        places = np.nan_to_num((numbers - low) / width)  # Spark casts NaN to 0
+        at = np.clip(np.floor(places), 0, bins - 1).astype(np.int64)
     else:
         at = np.zeros(len(numbers), np.int64)
     counts = np.bincount(at, minlength=bins).tolist()

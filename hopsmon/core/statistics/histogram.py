@@ -39,7 +39,7 @@ class Histogram(EqualByBytes):
         underflow: values below the first edge.
         overflow: values above the last edge.
         doubt: by how many values the number of those below any inner edge may be off, where it is an estimate, as from
-            a sketch; 0 where values were counted. Whoever compares gives the benefit of it (`techniques.doubt`).
+            a sketch; 0 where values were counted. Whoever compares allows for it (`techniques.doubt`).
     """
 
     name: ClassVar[str] = "histogram"

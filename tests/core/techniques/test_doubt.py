@@ -156,4 +156,6 @@ def test_the_e_detector_says_that_counts_are_missing() -> None:
     technique = build("e_detector")
     assert isinstance(technique, SequenceTechnique)
     findings, _ = run_sequence_technique(technique, None, Summary(), baseline)
-    assert [finding.reason for finding in findings if finding.feature == "f"] == [Reason.NO_STATISTIC]
+    (found,) = [finding for finding in findings if finding.feature == "f"]
+    assert found.reason is Reason.NO_STATISTIC
+    assert found.details == {"statistic": "counts", "missing_in": ["baseline"]}

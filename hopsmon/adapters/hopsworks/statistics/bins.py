@@ -27,13 +27,17 @@ class Known:
         count: values that are numbers; None where that is not known.
         low: the smallest.
         high: the largest.
-        distinct: how many different ones, where that is known.
+        distinct: how many different ones there are at least, where that is known.
     """
 
     count: int | None
     low: float
     high: float
     distinct: int | None = None
+
+    def all_seen(self, seen: int) -> bool:
+        """Whether so many different values are all there are."""
+        return self.distinct is not None and seen >= self.distinct
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Retained:
         values = np.concatenate(([known.low], self.values[1:-1], [known.high]))
         edges = quantile_edges(values, weights=self.weights)
         distinct = np.unique(values)
-        if len(distinct) <= DEFAULT_BINS and self.error and known.distinct != len(distinct):
+        if len(distinct) <= DEFAULT_BINS and self.error and not known.all_seen(len(distinct)):
             # There may be rare values between these: a bin goes from one to the next, not half-way to half-way.
             edges = np.append(distinct, distinct[-1])
         made = _scaled(Histogram.of_weighted(values, self.weights, edges), total, self.error)

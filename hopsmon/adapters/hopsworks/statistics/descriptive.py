@@ -11,6 +11,7 @@ from hopsmon.core.frames import canonical_label
 from hopsmon.errors import ConfigError
 
 _SPARSE = (25, 50, 75)  # the percentiles that the client's Python engine fills in its list of 100, the others being 0
+_ESTIMATED = 0.05
 _COUNTS = ("count", "num_non_null_values", "num_null_values", "approx_num_distinct_values", "exact_num_distinct_values")
 _NUMBERS = ("completeness", "min", "max", "mean")
 
@@ -67,6 +68,13 @@ class DescriptiveStatistics:
     def distinct(self) -> int | None:
         """How many different values there are, as well as that is known."""
         return self.approx_distinct if self.exact_distinct is None else self.exact_distinct
+
+    @property
+    def least_distinct(self) -> int | None:
+        """How many there are at least; the profilers' estimate has a standard error of 5 %."""
+        if self.exact_distinct is not None or self.approx_distinct is None:
+            return self.exact_distinct
+        return round(self.approx_distinct * (1 - _ESTIMATED))
 
     @property
     def is_empty(self) -> bool:

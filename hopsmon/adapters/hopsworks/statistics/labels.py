@@ -18,7 +18,6 @@ from hopsmon.core.statistics.histogram import Histogram
 _NUMBER = r"[+-]?\d+(?:\.(\d*))?(?:[eE]([+-]?\d+))?"
 _RANGE = re.compile(rf"\s*({_NUMBER}) to ({_NUMBER})\s*")
 _TRUTH = frozenset({"false", "true"})
-_MOST_STEPS = 64  # of float64 between an edge and its product of index and width: rounding explains no more
 
 
 def categories_of(bars: Sequence[Bar] | None, total: int | None, boolean: bool) -> Categories:
@@ -89,6 +88,8 @@ def _exact_edges(low: float, high: float, bins: int) -> FloatArray:
     `low + i · width` is nearly that; but where whole numbers lie on edges, nearly is not enough.
     """
     width = (high - low) / bins
+    if not isfinite(width):
+        raise UnusableError("its values are too far apart for float64")
     edges = np.array([low, *(_first_of(at, low, width) for at in range(1, bins)), high])
     if not (np.diff(edges) > 0).all():
         raise UnusableError("its bins are narrower than numbers of that size can be told apart")
@@ -96,13 +97,11 @@ def _exact_edges(low: float, high: float, bins: int) -> FloatArray:
 
 
 def _first_of(bin_number: int, low: float, width: float) -> float:
-    edge = low + bin_number * width
-    for _ in range(_MOST_STEPS):
-        before = np.nextafter(edge, -np.inf)
-        if (edge - low) / width < bin_number:
-            edge = np.nextafter(edge, np.inf)
-        elif (before - low) / width >= bin_number:
-            edge = before
+    """By halving, until there is no number between one that belongs to an earlier bin and one that does not."""
+    before, edge = low + (bin_number - 1) * width, low + (bin_number + 1) * width
+    while before < (middle := before / 2 + edge / 2) < edge:
+        if (middle - low) / width < bin_number:
+            before = middle
         else:
-            return float(edge)
-    raise UnusableError("its bins are narrower than numbers of that size can be told apart")
+            edge = middle
+    return edge

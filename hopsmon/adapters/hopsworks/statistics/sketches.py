@@ -11,6 +11,7 @@ from datasketches import kll_doubles_sketch
 
 from hopsmon.adapters.hopsworks.statistics.bins import Known, Retained, counted
 from hopsmon.adapters.hopsworks.statistics.entry import Entry
+from hopsmon.adapters.hopsworks.statistics.kll_bytes import check
 from hopsmon.adapters.hopsworks.statistics.notices import UnusableError
 from hopsmon.core.batch import FloatArray, IntArray
 from hopsmon.core.statistics.histogram import Histogram
@@ -32,14 +33,11 @@ def native(kll: Entry) -> Quantiles:
     if kll.fields.get("kll_format") not in (None, NATIVE):
         raise UnusableError(f"its format is {kll.fields['kll_format']!r}; {NATIVE} can be read")
     try:
-        sketch = kll_doubles_sketch.deserialize(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError, RuntimeError, IndexError, MemoryError) as error:
-        raise UnusableError(f"its bytes are no KLL sketch of doubles ({error})") from error
-    found = Quantiles(sketch)
-    values, weights = found.retained()
-    if not np.isfinite(values).all() or int(weights.sum()) != found.count:
-        raise UnusableError("its bytes are no KLL sketch of finite doubles")
-    return found
+        data = base64.b64decode(text, validate=True)
+        check(data)
+    except (binascii.Error, ValueError, UnusableError) as error:
+        raise UnusableError(f"its bytes are no sound KLL sketch of doubles: {error}") from error
+    return Quantiles(kll_doubles_sketch.deserialize(data))
 
 
 def of_native(sketch: Quantiles, known: Known) -> Histogram:

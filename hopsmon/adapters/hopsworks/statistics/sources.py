@@ -87,7 +87,7 @@ class Distribution:
             why = f"min is {statistics.min} and max is {statistics.max}, so the range of the values is not known"
             self.notices.append(Notice(statistics.name, "bins", False, why))
             return None
-        return Known(self.count, low + 0.0, high + 0.0, statistics.distinct)
+        return Known(self.count, low + 0.0, high + 0.0, statistics.least_distinct)
 
     def _sources(self) -> Iterator[tuple[str, Callable[[Known], Histogram]]]:
         """In order of how well they know the distribution."""

@@ -214,4 +214,10 @@ def _unknown(window: Summary, baseline: Baseline, plan: Plan) -> list[Finding]:
     known = {asked.name for asked in plan.questions}
     names = [feature.name for feature in baseline.schema.all if feature.name not in known]
     names += [name for name in window.features if name not in known and baseline.type_of(name) is None]
-    return [Finding.not_computable(EDetector.name, name, missing_reason(baseline.feature(name))) for name in names]
+    return [_of_unknown(name, missing_reason(baseline.feature(name))) for name in names]
+
+
+def _of_unknown(name: str, reason: Reason) -> Finding:
+    if reason is not Reason.NO_STATISTIC:
+        return Finding.not_computable(EDetector.name, name, reason)
+    return Finding.not_computable(EDetector.name, name, reason, statistic=Counts.name, missing_in=["baseline"])
