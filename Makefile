@@ -12,7 +12,7 @@ PYTHON ?= $(or $(call python_from,13),$(call python_from,99))
 BENCHMARKS ?= core throughput latency state techniques_cost false_alarms faults
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs build
+.PHONY: help setup demo test check extras bench docs build
 
 help: ## List these commands
 	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ check: $(READY) ## Lint, types and architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+extras: $(READY) ## Install each extra alone, and run its own tests there (some: EXTRAS="kafka hops")
+	$(BIN)/python tools/extras.py $(EXTRAS)
 
 bench: $(READY) ## Run the benchmarks; each writes benchmarks/results/NAME.json
 	@failed=; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || failed="$$failed $$name"; done; \
