@@ -30,6 +30,7 @@ _AWAY = ("java.net.ConnectException", "java.net.SocketTimeoutException", "Standb
 _CHANGED = ("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "DELTA_SOURCE_IGNORE_DELETE", "DELTA_CONCURRENT")
 _OTHER_SCHEMA = ("DELTA_SCHEMA_CHANGED", "DELTA_STREAMING_METADATA_EVOLUTION", "DELTA_STREAMING_CANNOT_CONTINUE")
 _GONE = ("DELTA_TABLE_NOT_FOUND", "DELTA_PATH_DOES_NOT_EXIST", "DELTA_SCHEMA_NOT_SET", "FileNotFoundException")
+_UNSET = "DELTA_CONFIGURE_SPARK_SESSION"
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,19 @@ class FeatureLogTable:
                 f"Rows of {self.name} that were there have been changed or deleted, so it cannot be read on from where "
                 "the last run ended. Begin anew with another name as `query`; what was written stays."
             )
+        if _UNSET in error:
+            return OutsideError(
+                "This Spark session is not set up for Delta tables, as those of Hopsworks' jobs are. Elsewhere, start "
+                "it with spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension and "
+                "spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog."
+            )
         return OutsideError(self._not_written()) if any(part in error for part in _GONE) else None
 
     def load(self, spark: SparkSession) -> DataFrame:
         """The rows as a streaming frame with the log's columns."""
         from pyspark.sql import functions as F
 
-        rows = spark.readStream.format("delta").options(**self._spark_options()).load(self.location)
+        rows = self._rows(spark)
         time = F.coalesce(F.col(_TIME).cast("timestamp"), F.lit(0).cast("timestamp"))
         micros = F.unix_micros(time) - F.lit(_EPOCH_MICROS)
         mask = F.lit((1 << _HASH_BITS) - 1)
@@ -125,6 +132,17 @@ class FeatureLogTable:
         ordered = in_order.mapInArrow(_by_offset, "value binary, offset bigint, timestamp timestamp")
         columns = {"topic": F.lit(self.name), "partition": F.lit(0), "headers": F.lit(None).cast(_NO_HEADERS)}
         return ordered.withColumns(columns).select(*LOG_COLUMNS)
+
+    def _rows(self, spark: SparkSession) -> DataFrame:
+        from pyspark.errors import AnalysisException
+
+        try:
+            return spark.readStream.format("delta").options(**self._spark_options()).load(self.location)
+        except AnalysisException as error:
+            explained = self.explain(str(error))
+            if explained is None:
+                raise
+            raise explained from error
 
     def _spark_options(self) -> dict[str, str]:
         options = {} if self.from_start else {"startingVersion": "latest"}

@@ -254,8 +254,13 @@ def test_the_table_of_a_log(table: Any, spark: SparkSession, tmp_path: Any) -> N
     assert [found["response", row, 0]["late"] for row in range(6)] == [False, False, True, False, False, True]
     assert decoded.event_time.tolist() == batch["timestamp"].to_pylist()
     assert decoded.id_of(2) == "row-0"
-    again = read(source, spark, tmp_path / "again")
-    assert again["offset"].to_pylist() == batch["offset"].to_pylist()  # the same whenever it is read
+    since_2000 = [time - 946_684_800_000_000 for time in batch["timestamp"].to_pylist()]
+    assert [offset >> 11 for offset in batch["offset"].to_pylist()] == since_2000  # the same whenever it is read
+
+
+def test_a_table_that_is_not_there_when_the_run_starts(table: Any, spark: SparkSession, tmp_path: Any) -> None:
+    with pytest.raises(OutsideError, match="is not there yet"):
+        replace(table.source, location=(tmp_path / "nowhere").as_uri()).load(spark)
 
 
 def test_only_what_is_yet_to_come(table: Any, spark: SparkSession, tmp_path: Any) -> None:
@@ -288,6 +293,7 @@ def test_a_table_says_what_it_is(table: Any) -> None:
         ("[DELTA_SCHEMA_CHANGED_WITH_STARTING_OPTIONS] …", OutsideError, "columns of .* have changed"),
         ("[DELTA_SOURCE_TABLE_IGNORE_CHANGES] Detected a data update", OutsideError, "another name as `query`"),
         ("[DELTA_TABLE_NOT_FOUND] …", OutsideError, "is not there yet"),
+        ("[DELTA_CONFIGURE_SPARK_SESSION_WITH_EXTENSION_AND_CATALOG] …", OutsideError, "not set up for Delta tables"),
     ],
 )
 def test_failures_of_spark_in_our_words(table: Any, text: str, kind: type[OutsideError], words: str) -> None:
