@@ -29,6 +29,12 @@ _SETTINGS: Mapping[str, str] = {  # of a job's configuration, by what hopsmon ca
     "executor_memory": "spark.executor.memory",
 }
 RESOURCE_NAMES = tuple(_SETTINGS)
+# Results are a few rows, whatever the traffic: Spark's hundreds of tasks a write would be most of what a job does.
+PROPERTIES: Mapping[str, str] = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.databricks.delta.snapshotPartitions": "2",
+}
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,7 @@ class _Deployment:
         self._tell(f"environment {name}: has all that hopsmon needs")
 
     def _properties(self, ours: Mapping[str, str]) -> str:
-        merged = {"spark.sql.session.timeZone": "UTC", **ours, **self._spec.properties}
+        merged = {**PROPERTIES, **ours, **self._spec.properties}
         return "\n".join(f"{name}={value}" for name, value in merged.items())
 
     def _uploaded(self, package: Package) -> str:

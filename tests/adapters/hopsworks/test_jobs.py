@@ -18,7 +18,7 @@ import pytest
 import hopsmon
 from hopsmon.adapters.hopsworks import packaging
 from hopsmon.adapters.hopsworks.connection import Connection, connect
-from hopsmon.adapters.hopsworks.deploying import JobSpec, deploy
+from hopsmon.adapters.hopsworks.deploying import PROPERTIES, JobSpec, deploy
 from hopsmon.adapters.hopsworks.environments import SPARK, Environments
 from hopsmon.adapters.hopsworks.jobs import ProjectJobs
 from hopsmon.adapters.hopsworks.quartz import check_cron, to_unix
@@ -70,7 +70,7 @@ def test_a_job_is_made_of_a_zip_and_a_script(server: HopsworksServer, project: C
     assert (config["spark.driver.memory"], config["spark.executor.instances"]) == (3072, 2)
     assert config["spark.dynamicAllocation.enabled"] is False
     assert config["environmentName"] == SPARK
-    assert config["properties"] == "spark.sql.session.timeZone=UTC"
+    assert config["properties"].splitlines() == [f"{name}={value}" for name, value in PROPERTIES.items()]
     name = config["pyFiles"].removeprefix("hdfs:///Projects/demo/Resources/hopsmon/packages/")
     assert re.fullmatch(rf"hopsmon-{re.escape(hopsmon.__version__)}-[0-9a-f]{{12}}\.zip", name)
     uploaded = server.dataset(f"Resources/hopsmon/packages/{name}").read_bytes()
