@@ -95,12 +95,20 @@ def compile_one(expectation: Expectation, columns: Columns, also_known: Collecti
         why = f"nobody gave its parameter {', '.join(unset)} a value: write the value into the suite"
         return NotChecked(expectation, reading.features, why)
     try:
-        compiler = None if "row_condition" in expectation.kwargs else _OF_OURS.get(kind)
-        return _sampled(reading) if compiler is None else compiler(reading)
-    except LeftToLibraryError:
-        return _for_library(reading)
+        return _checked(reading)
     except NotCheckableError as cause:
         return NotChecked(expectation, reading.features, str(cause))
+
+
+def _checked(reading: Reading) -> RowCheck | StatisticCheck | Sampled:
+    """By us, else by the library. Which rows a condition picks is the library's business."""
+    kwargs, compiler = reading.expectation.kwargs, _OF_OURS.get(reading.expectation.type)
+    if compiler is None or "row_condition" in kwargs:
+        return _sampled(reading)
+    try:
+        return compiler(reading)
+    except LeftToLibraryError:
+        return _sampled(reading)
 
 
 def check_known(suite: Suite, also_known: Collection[str] = ()) -> None:
@@ -131,13 +139,6 @@ def _unknown(kind: str, also_known: Iterable[str]) -> ConfigError:
         f"Unknown expectation.{hint} `hopsmon expectations types` lists the known ones; one of your own must be"
         " importable: name its module under expectations.modules."
     )
-
-
-def _for_library(reading: Reading) -> NotChecked | Sampled:
-    try:
-        return _sampled(reading)
-    except NotCheckableError as cause:
-        return NotChecked(reading.expectation, reading.features, str(cause))
 
 
 def _sampled(reading: Reading) -> Sampled:

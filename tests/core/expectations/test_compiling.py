@@ -143,7 +143,12 @@ def test_names_of_columns_fit_features_in_other_case_or_by_a_mapping() -> None:
     assert [check.feature for check in found.checks] == ["Age", "Sepal Length"]
     assert [check.kwargs for check in found.sampled] == [{"column": "f_income"}]
     ambiguous = ModelSchema((Feature("Age", FeatureType.NUMERIC), Feature("AGE", FeatureType.NUMERIC)))
-    assert [column for _, column in compile_suite(given, ambiguous).left_out] == ["age", "income", "nobody", "sepal_length"]
+    assert [column for _, column in compile_suite(given, ambiguous).left_out] == [
+        "age",
+        "income",
+        "nobody",
+        "sepal_length",
+    ]
 
 
 def test_expectations_of_one_type_on_one_feature_are_told_apart_by_what_they_expect() -> None:
