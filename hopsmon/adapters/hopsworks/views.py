@@ -39,7 +39,10 @@ def feature_view(connection: Connection, name: str, version: int) -> Any:
     """
     store = connection.feature_store
     with asking(f"Feature view '{name}' version {version}"):
-        found = store.get_feature_view(name, version)
+        try:
+            found = store.get_feature_view(name, version)
+        except ValueError as error:  # of a view whose feature groups are gone
+            raise ConfigError(f"Feature view '{name}' version {version} cannot be used: {error}") from error
         if found is not None:
             return found
         versions = [one.version for one in store.get_feature_views(name)]

@@ -183,6 +183,7 @@ def test_no_secret_is_shown(outside: LoginSettings) -> None:
     assert repr(connection) == "Connection('demo', engine='python', external=True)"
 
 
+@pytest.mark.filterwarnings("ignore:All jobs associated to feature group")
 def test_what_is_not_there(inside: HopsworksServer) -> None:
     connection = login(PYTHON)
     store = connection.feature_store
@@ -203,6 +204,9 @@ def test_what_is_not_there(inside: HopsworksServer) -> None:
         training_dataset(view, 1)
     assert feature_group(connection, "flights", 2).id == group.id
     assert feature_view(connection, "flights_fv", 1).name == "flights_fv"
+    group.delete()
+    with pytest.raises(ConfigError, match=r"'flights_fv' version 1 cannot be used: .*feature groups .* deleted"):
+        feature_view(connection, "flights_fv", 1)
 
 
 def test_an_outage_between_two_calls_may_pass(inside: HopsworksServer) -> None:
