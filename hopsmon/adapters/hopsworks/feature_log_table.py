@@ -7,7 +7,8 @@ times, so that none is late because its neighbour in a file was newer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +46,7 @@ class FeatureLogTable:
         from_start: whether a query without checkpoint begins with the oldest rows, or with those yet to come.
         max_files_per_trigger: at most so many of the table's files a micro-batch; None: Delta's own limit.
         external: outside a cluster, whose Spark sessions have Delta.
+        starting_at: leave out rows that were logged before that time.
     """
 
     name: str
@@ -52,6 +54,7 @@ class FeatureLogTable:
     from_start: bool = True
     max_files_per_trigger: int | None = None
     external: bool = False
+    starting_at: datetime | None = None
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -113,6 +116,10 @@ class FeatureLogTable:
             )
         return OutsideError(self._not_written()) if any(part in error for part in _GONE) else None
 
+    def since(self, moment: datetime) -> FeatureLogTable:
+        """The same table, for a query that begins with the rows that were logged at that time or later."""
+        return replace(self, from_start=True, starting_at=moment)
+
     def load(self, spark: SparkSession) -> DataFrame:
         """The rows as a streaming frame with the log's columns."""
         from pyspark.sql import functions as F
@@ -127,6 +134,8 @@ class FeatureLogTable:
             F.shiftleft(micros, _HASH_BITS).bitwiseOR(F.xxhash64(_ID).bitwiseAND(mask)).alias("offset"),
             time.alias("timestamp"),
         )
+        if self.starting_at is not None:
+            messages = messages.where(F.col("timestamp") >= F.lit(self.starting_at))
         # Each task gets rows that follow one another.
         in_order = messages.repartitionByRange(spark.sparkContext.defaultParallelism, "offset")
         ordered = in_order.mapInArrow(_by_offset, "value binary, offset bigint, timestamp timestamp")

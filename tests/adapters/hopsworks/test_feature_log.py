@@ -26,6 +26,7 @@ from hopsmon.errors import ConfigError, OutsideError, TransientError
 from hopsmon.streaming.observer import Observer
 from hopsmon.streaming.partial import Partial, Tally
 from hopsmon.streaming.plan import MonitorPlan
+from hopsmon.streaming.ports import Rewindable
 from hopsmon.testing.hopsworks_server import HopsworksServer
 from tests.core.payloads.messages import HEADERS, instances
 
@@ -274,6 +275,17 @@ def test_only_what_is_yet_to_come(table: Any, spark: SparkSession, tmp_path: Any
     started.processAllAvailable()
     started.stop()
     assert spark.table("yet_to_come").count() == 1
+
+
+def test_a_table_can_be_read_from_a_point_in_time(table: Any, spark: SparkSession, tmp_path: Any) -> None:
+    location = tmp_path / "staged"
+    written(str(location), 5, 1, 3)
+    source = replace(table.source, location=location.as_uri(), from_start=False)
+    assert isinstance(source, Rewindable)
+    moment = dt.datetime(2026, 1, 1, 12, 3, tzinfo=dt.timezone.utc)
+    later = read(source.since(moment), spark, tmp_path / "later")
+    everything = read(source.since(moment - dt.timedelta(hours=1)), spark, tmp_path / "everything")
+    assert later["offset"].to_pylist() == everything["offset"].to_pylist()[1:]
 
 
 def test_a_table_says_what_it_is(table: Any) -> None:
