@@ -163,8 +163,8 @@ class HopsworksStoreConfig(Section):
     """Version of the result feature groups. Default: 1."""
 
     folder: Place | None = None
-    """Where checkpoints lie, on any file system that Spark can write: hdfs://, s3://, file://. Default: the project's
-    Resources/hopsmon."""
+    """Where checkpoints lie, on any file system that Spark can write: hdfs://, s3://, file://. Default: what the
+    environment says in HOPSMON_CHECKPOINTS, else the project's Resources/hopsmon."""
 
     tags: dict[str, object] = Field(default_factory=dict)
     """Tags for the result feature groups, {name: value}; their schemas must exist. Default: none."""

@@ -58,7 +58,7 @@ def seed(server: HopsworksServer, topic: str, form: Form = Form.KLL_NATIVE, sche
     server.seed.training_dataset_statistics(VIEW, Profiler(form).profile(frame[[*FEATURES, LABEL]]), version)
     folder = server.dataset(f"{server.project}_Training_Datasets/{VIEW}_1_{version}/{VIEW}_1")
     folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), folder / "part-0.parquet")
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), folder / "part-0.parquet", coerce_timestamps="us")
     server.seed.model(MODEL, 1, (VIEW, 1), version)
     server.seed.deployment(DEPLOYMENT, MODEL, 1, topic=topic, schema_version=schema_version)
     server.seed.alert_receiver(RECEIVER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from hopsmon.adapters.hopsworks.store import ProjectStore
 
 CHECKPOINTS = "_checkpoints"
+ELSEWHERE = "HOPSMON_CHECKPOINTS"  # what a machine outside the cluster says for all of its monitors
 
 
 @dataclass(frozen=True)
@@ -39,17 +41,18 @@ class ProjectHome:
         return ProjectDocuments(self.connection)
 
     def checkpoint(self, query: str) -> str:
-        """Below the configured folder, else below the project's Resources.
+        """Below the configured folder, else that of HOPSMON_CHECKPOINTS, else below the project's Resources.
 
         Raises:
             ConfigError: no folder is configured, and Spark runs outside the cluster, from where it reaches no HopsFS.
         """
-        folder = self.settings.folder
+        folder = self.settings.folder or os.environ.get(ELSEWHERE)
         if folder is None:
             if self.connection.external:
                 raise ConfigError(
                     "Outside of Hopsworks, Spark cannot write checkpoints into the project's Resources. Set "
-                    "store.hopsworks.folder to a place it can write, as file:///var/lib/hopsmon or s3://bucket/hopsmon."
+                    f"store.hopsworks.folder, or {ELSEWHERE} in the environment, to a place it can write, as "
+                    "file:///var/lib/hopsmon or s3://bucket/hopsmon."
                 )
             folder = f"hdfs:///Projects/{self.connection.name}/{RESOURCES}"
         return f"{folder.rstrip('/')}/{CHECKPOINTS}/{query}"

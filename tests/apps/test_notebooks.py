@@ -1,0 +1,68 @@
+"""The notebooks run as they are, one after another in one project: the client, a broker and Spark are real."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from hopsmon.adapters.hopsworks.private import client_version
+from hopsmon.adapters.kafka.broker import LocalBroker
+from hopsmon.testing.hopsworks_server import HopsworksServer
+from tests.support import hopsworks_flights
+from tests.support.cluster import spark_of_the_image
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NAMES = sorted(path.name for path in FOLDER.glob("*.ipynb"))
+DAYS = ("2013-04-15", "2013-04-23")
+SECONDS = 300  # for one cell, far more than any takes
+
+
+@pytest.fixture(scope="module")
+def project(kafka: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a notebook server in the project."""
+    folder, topic = tmp_path_factory.mktemp("project"), "notebooks-inference"
+    kafka.create_topic(topic, 1)
+    hopsworks_flights.Log(DAYS).publish(kafka.bootstrap_servers, topic)
+    with HopsworksServer(folder, tls=True, kafka=kafka.bootstrap_servers, version=client_version()) as server:
+        hopsworks_flights.seed(server, topic)
+        packages = folder / "packages"  # what a notebook installs does not stay in the environment of the tests
+        yield {
+            **server.environment,
+            **spark_of_the_image(folder),
+            "HOPSWORKS_ENGINE": "spark-delta",  # inside, the client reads by Hive
+            "HOPSMON_CHECKPOINTS": (folder / "checkpoints").as_uri(),
+            "PIP_TARGET": str(packages),
+            "PYTHONPATH": os.pathsep.join((str(packages), str(FOLDER.parent), os.environ.get("PYTHONPATH", ""))),
+            "IPYTHONDIR": str(folder / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "jupyter"),
+        }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_runs(name: str, project: dict[str, str]) -> None:
+    notebook = nbformat.read(FOLDER / name, as_version=4)
+    client = NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(FOLDER)}})
+    client.execute(env={**os.environ, **project})
+    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_is_stored_without_outputs(name: str) -> None:
+    notebook = nbformat.read(FOLDER / name, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+
+
+def test_the_readme_says_what_each_shows() -> None:
+    readme = (FOLDER.parent / "README.md").read_text("utf-8")
+    assert [name for name in NAMES if f"notebooks/{name}" not in readme] == []
+
+
+def test_they_are_numbered_without_a_gap() -> None:
+    assert [name.partition("_")[0] for name in NAMES] == [str(number + 1) for number in range(len(NAMES))]
