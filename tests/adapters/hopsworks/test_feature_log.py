@@ -281,7 +281,7 @@ def test_a_table_can_be_read_from_a_point_in_time(table: Any, spark: SparkSessio
     location = tmp_path / "staged"
     written(str(location), 5, 1, 3)
     source = replace(table.source, location=location.as_uri(), from_start=False)
-    assert isinstance(source, Rewindable)
+    assert isinstance(table.source, Rewindable)
     moment = dt.datetime(2026, 1, 1, 12, 3, tzinfo=dt.timezone.utc)
     later = read(source.since(moment), spark, tmp_path / "later")
     everything = read(source.since(moment - dt.timedelta(hours=1)), spark, tmp_path / "everything")
