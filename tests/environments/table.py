@@ -146,5 +146,16 @@ ENVIRONMENTS = (
         modules=("great_expectations", "jinja2", "pandas"),
         tests=("adapters/great_expectations", "core/expectations"),
     ),
-    Environment("hops", extras=("hops",), modules=("hops", "jinja2", "pandas"), tests=("adapters/hops",)),
+    Environment(
+        "hops",
+        extras=("hops",),
+        modules=("hops", "jinja2", "pandas"),
+        tests=("adapters/hops/test_cluster.py",),
+    ),
+    Environment(
+        "hops-job",
+        extras=("hops", "kafka", "spark"),
+        modules=("hops", "jinja2", "kafka", "pandas", "pyspark"),
+        tests=("adapters/hops/test_log.py",),
+    ),
 )

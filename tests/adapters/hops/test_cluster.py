@@ -8,7 +8,6 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,18 +27,6 @@ from hopsmon.testing.hopsworks_server import HopsworksServer
 jks = pytest.importorskip("jks", reason="the library hops has an environment of its own: make extras")
 PLAIN = (Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 SERVERS = "10.0.2.15:9091,10.0.2.16:9091"
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HopsworksServer]:
-    """A cluster, this process being a job in it."""
-    with HopsworksServer(tmp_path / "cluster") as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("KAFKA_BROKERS", ",".join(f"INTERNAL://{each}" for each in SERVERS.split(",")))
-        monkeypatch.chdir(tmp_path)
-        server.seed.kafka_topic("flights-inference")
-        yield server
 
 
 def test_brokers_and_certificates_are_options_for_spark(cluster: HopsworksServer) -> None:
