@@ -23,6 +23,7 @@ _LOG4J = Path(__file__).with_name("log4j2.json")
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.shuffle.partitions": "2",  # what crosses the shuffle is a few summaries, whatever the traffic
+    "spark.databricks.delta.snapshotPartitions": "2",  # nor has the log of a result table much to say: Delta takes 50
     "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
     # Stateful operators switch it off by themselves, and say so in each micro-batch.
     "spark.sql.adaptive.enabled": "false",
