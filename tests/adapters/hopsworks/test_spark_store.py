@@ -1,4 +1,4 @@
-"""Result tables by the client's Spark engine, as in a job of the cluster: beside the Python engine, and in an outage."""
+"""Result tables by the client's Spark engine, as in a job: beside the Python engine, and in an outage."""
 
 from __future__ import annotations
 
