@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,6 +145,36 @@ def test_a_past_span_is_judged_again(
     assert set(monitor.drift(slice="")["threshold"].dropna()) == {50.0}
     assert len(monitor.windows(slice="")) == 2
     assert not list(Path(monitor.store.place, "_checkpoints").glob("*backfill*"))
+
+
+def test_only_what_the_span_needs_is_read(spark: SparkSession, monitor_file: Path) -> None:
+    monitor_file.write_text(
+        monitor_file.read_text().replace("path: events", "path: events, max_files_per_trigger: 1")
+        + WINDOWS
+        + "techniques: [psi]\n"
+    )
+    events = monitor_file.parent / "events"
+    for hour in range(0, 12, 2):  # each file has two hours, and arrives at their end
+        write_events(events, f"{hour:02}", hour, 200.0)
+        arrived = (JULY + timedelta(hours=hour + 2)).timestamp()
+        os.utime(events / f"{hour:02}.jsonl", (arrived, arrived))
+    monitor = hopsmon.connect(monitor_file.parent / "monitoring").create_monitor(monitor_file)
+    monitor.run(once=True)
+    before = monitor.windows(slice="")
+    done = monitor.backfill(JULY + timedelta(hours=4), JULY + timedelta(hours=6))
+    assert (done.complete, done.windows) == (True, 8)  # two hours, of all traffic and of three airports
+    assert 0 < done.report.rows <= 3 * 360  # not the two files before it, and only the first that tells it is over
+    after = monitor.windows(slice="")
+    again = after["window_start"].between(JULY + timedelta(hours=4), JULY + timedelta(hours=5))
+    assert (after["closed_at"] > before["closed_at"]).equals(again)
+    unchanged = ["window_start", "requests", "instances", "late", "status", "revision"]
+    assert after[unchanged].equals(before[unchanged])
+
+
+def test_a_backfill_that_is_stopped_says_so(spark: SparkSession, monitor: hopsmon.Monitor) -> None:
+    stop = threading.Event()
+    stop.set()
+    assert not monitor.backfill(JULY, stop=stop).complete
 
 
 def test_a_span_must_have_a_start(monitor: hopsmon.Monitor, capsys: pytest.CaptureFixture[str]) -> None:

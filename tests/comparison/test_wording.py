@@ -36,6 +36,7 @@ KEYS = st.sampled_from(
         ("mean_shift", {"mean": 22.5, "reference_mean": 20.0, "reference_sd": 5.0}, "mean 20 → 22.5"),
         ("variance_shift", {"sd": 5.5, "reference_sd": 5.0}, "standard deviation 5 → 5.5"),
         ("unseen_categories", {"labels": {"a": 4, "b": 3, "c": 2, "d": 1}}, "a, b, c and 1 more"),
+        ("max_change", {"statistic": "std_dev", "value": 5.5, "reference_value": 5.0}, "std dev 5 → 5.5"),
         ("cusum", {"series": "mean", "value": 22.5, "usual": 20.0}, "mean 22.5, usually 20"),
         ("mmd", {"ranking": [{"feature": "a"}, {"feature": "b"}]}, "from a, b"),
         ("range", {"kind": "flagged", "flagged": 3}, "3 of 200 rows flagged"),
