@@ -74,7 +74,8 @@ def test_counts_moments_extremes_and_labels_are_those_of_a_scan(form: Form) -> N
     moments = [one.features["f"].get(Moments) for one in (found, scan)]
     assert moments[0] is not None
     assert moments[1] is not None
-    assert (moments[0].count, moments[0].mean) == (moments[1].count, pytest.approx(moments[1].mean))
+    assert moments[0].count == moments[1].count
+    assert moments[0].mean == pytest.approx(moments[1].mean)
     assert moments[0].std_dev == pytest.approx(moments[1].std_dev)
 
 

@@ -80,6 +80,7 @@ def _capacity(k: int, m: int, levels: int) -> int:
 def _level_capacity(k: int, depth: int) -> int:
     """Room for k · (2/3) ** depth values, in the library's own rounding."""
     if depth <= _SMALL_DEPTH:
-        return ((2 * k << depth) // 3**depth + 1) >> 1
+        twice: int = (2 * k << depth) // 3**depth
+        return (twice + 1) >> 1
     half = depth // 2
     return _level_capacity(_level_capacity(k, half), depth - half)
