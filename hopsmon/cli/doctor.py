@@ -141,7 +141,7 @@ def _baseline(config: MonitorConfig) -> str:
 
 def _jars(config: MonitorConfig) -> str:
     """The jars Spark needs for the log; those not yet there are downloaded, as a run would do."""
-    packages = wiring.source_of(config).packages
+    packages = wiring.log_of(config).source.packages
     if not packages:
         return "none needed"
     from hopsmon.streaming.jvm import jars_for
@@ -150,7 +150,7 @@ def _jars(config: MonitorConfig) -> str:
 
 
 def _log(config: MonitorConfig) -> str:
-    source = wiring.source_of(config)
+    source = wiring.log_of(config).source
     source.check()
     return f"{source.identity} can be read"
 

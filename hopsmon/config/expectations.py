@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from typing_extensions import Self
@@ -22,7 +22,7 @@ class SuiteOfFeatureGroupConfig(Section):
 
 
 class ExpectationsConfig(Section):
-    """A suite: exactly one of file and feature_group. Read at every start."""
+    """A suite: exactly one of file, feature_group and saved. Read at every start."""
 
     file: Place | None = None
     """A suite as Great Expectations (1.x or 0.18) or Hopsworks writes it, JSON; relative to the configuration file.
@@ -30,6 +30,10 @@ class ExpectationsConfig(Section):
 
     feature_group: SuiteOfFeatureGroupConfig | None = None
     """The suite of a Hopsworks feature group, usually the one that the baseline is of. Default: not used."""
+
+    saved: Literal[True] | None = None
+    """Whether the monitor's store keeps the suite, as it does in a project, where a suite from a file would be out of a
+    job's reach. Default: not used; saving the monitor there writes it."""
 
     columns: dict[str, str] = Field(default_factory=dict)
     """The model's feature for a column of the suite, {column: feature}, where they differ in more than case and spaces,
@@ -41,5 +45,5 @@ class ExpectationsConfig(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        check_one_of(self, "file", "feature_group")
+        check_one_of(self, "file", "feature_group", "saved")
         return self

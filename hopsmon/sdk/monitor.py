@@ -117,6 +117,15 @@ class Monitor:
         span = span_between(since, until)
         return backfill(self.config, span, spark=spark, on_progress=progress, stop=stop)
 
+    def baseline(self) -> Baseline:
+        """What it compares with now.
+
+        Raises:
+            ConfigError: the configuration's baseline cannot be had.
+            OutsideError: Hopsworks cannot be reached.
+        """
+        return wiring.read_baseline_of(self.config)
+
     def build_baseline(self, source: Mapping[str, Any] | None = None) -> Baseline:
         """Build the baseline anew, keep it in the store, and compare with it; for all runs that start afterwards.
 
@@ -142,7 +151,7 @@ class Monitor:
         schedule: str | None = None,
         mode: Mode | None = None,
         *,
-        install: Install = "auto",
+        install: Install | None = None,
         environment: str | None = None,
         alert_receiver: str | None = None,
         properties: Mapping[str, str] | None = None,
@@ -150,16 +159,18 @@ class Monitor:
     ) -> Deployment:
         """Make this monitor a job of its Hopsworks project, or change its job; a second time nothing changes.
 
+        What is not said stays as it is. The job then runs the hopsmon that deployed it.
+
         Args:
             schedule: a Quartz expression, UTC, as "0 */15 * ? * * *"; without, as it was (at first: none). A continuous
                 job is kept alive by it: Hopsworks starts none while one runs.
             mode: scheduled: each run reads what is new and ends; continuous: it runs until it is stopped. Without, as
                 it was (at first: scheduled).
             install: how hopsmon gets there: "wheel", into a clone of the environment, made on first use, in minutes;
-                "pyfiles", a zip, for an environment that has all it needs; "auto": the zip where it will do.
-            environment: the project's Python environment to run in, or to clone.
+                "pyfiles", a zip, for an environment that has all it needs; "auto" (at first): the zip where it will do.
+            environment: the project's Python environment to run in, or to clone (at first: Spark's).
             alert_receiver: who is told when a run fails, by the receiver's name in the project.
-            properties: further Spark properties.
+            properties: Spark properties, beside those that the job has.
             resources: driver_cores, driver_memory (MB), executors, executor_cores, executor_memory (MB).
 
         Raises:
@@ -240,7 +251,7 @@ class Monitor:
 
     def results(self, table: str = "drift") -> Results:
         """One of its result tables, to `read()`: drift, outliers, statistics, windows, rejects or alerts."""
-        return Results(self.store, self.name, table)
+        return Results(self._home.tables, self.name, table)
 
     def drift(self, **filters: Any) -> pd.DataFrame:
         """One row per window, feature and technique; `only_drift=True` for those that drifted. See `Filters`."""

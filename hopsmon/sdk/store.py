@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,12 @@ from hopsmon.config import MonitorConfig, parse_duration
 from hopsmon.errors import ConfigError, UnknownNameError
 from hopsmon.sdk.builder import MonitorBuilder
 from hopsmon.sdk.monitor import Monitor
-from hopsmon.streaming.tables import STATES, TABLES
-from hopsmon.wiring.filters import Filters
+from hopsmon.sdk.results import Results
+from hopsmon.streaming.tables import STATES
 from hopsmon.wiring.homes import MONITORS
 
 if TYPE_CHECKING:
-    from hopsmon.streaming.ports import Home
+    from hopsmon.streaming.ports import Home, ResultTables
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LOG = logging.getLogger("hopsmon.sdk")
@@ -71,7 +72,7 @@ class Store:
     ) -> Monitor:
         """Save a monitor in this store; one of the same name is replaced, its results stay.
 
-        In a project, a baseline that comes from a local file or local data is kept in the project's store.
+        In a project, a baseline or suite that comes from a local file, or local data, is kept in the project's store.
 
         Args:
             config: a MonitorConfig, plain values, or the path of a YAML file.
@@ -170,10 +171,9 @@ class Store:
 
     def read(self, table: str, monitor: str | None = None, **filters: Any) -> pa.Table:
         """Rows of a result table (drift, outliers, statistics, windows, rejects or alerts); see `Filters`."""
-        name = f"hopsmon_{table}"
-        if name not in TABLES:
-            raise UnknownNameError("table", table, [known.removeprefix("hopsmon_") for known in TABLES])
-        return Filters(**filters).of(self._home.tables.read(name, monitor, TABLES[name].shown), TABLES[name])
+        if monitor is not None and monitor in self._names():
+            return self.monitor(monitor).results(table).read_arrow(**filters)
+        return pa.concat_tables([Results(of, monitor, table).read_arrow(**filters) for of in self._tables()])
 
     def prune(self, keep: timedelta | str, monitor: str | None = None) -> Mapping[str, int]:
         """Delete result rows (of one monitor) that are older than so much time, as "90d"; gives their number by table.
@@ -183,16 +183,35 @@ class Store:
         Raises:
             OutsideError: the store cannot be written.
         """
-        until = datetime.now(timezone.utc) - parse_duration(keep)
-        tables = self._home.tables
-        return {
-            name: tables.delete(name, monitor, (_BEGINNING, until)) for name in tables.tables() if name != STATES.name
-        }
+        span = (_BEGINNING, datetime.now(timezone.utc) - parse_duration(keep))
+        deleted: Counter[str] = Counter()
+        for tables in self._tables():
+            names = [name for name in tables.tables() if name != STATES.name]
+            deleted.update({name: tables.delete(name, monitor, span) for name in names})
+        return deleted
 
     def optimize(self) -> Mapping[str, Mapping[str, int]]:
         """Merge the tables' small files; see `hopsmon optimize`."""
-        return self._home.tables.optimize()
+        return _added(tables.optimize() for tables in self._tables())
 
     def vacuum(self, *, retention_hours: float | None = None, dry_run: bool = False) -> Mapping[str, Mapping[str, int]]:
         """Delete files no version in the retention time needs; see `hopsmon vacuum`."""
-        return self._home.tables.vacuum(retention_hours=retention_hours, dry_run=dry_run)
+        return _added(tables.vacuum(retention_hours=retention_hours, dry_run=dry_run) for tables in self._tables())
+
+    def _tables(self) -> list[ResultTables]:
+        """All result tables: in a project there may be several versions of them, as its monitors say."""
+        if isinstance(self._home, wiring.LocalHome):
+            return [self._home.tables]
+        found = {wiring.version_of(self._home): self._home}
+        for monitor in self.monitors():
+            found.setdefault(wiring.version_of(monitor._home), monitor._home)
+        return [home.tables for home in found.values()]
+
+
+def _added(results: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    """Numbers by table and name, of several versions added up."""
+    total: dict[str, Counter[str]] = {}
+    for result in results:
+        for table, numbers in result.items():
+            total.setdefault(table, Counter()).update(numbers)
+    return {table: dict(numbers) for table, numbers in total.items()}

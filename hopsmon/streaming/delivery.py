@@ -17,7 +17,7 @@ import orjson
 from hopsmon.core.alerting import Alert
 from hopsmon.core.schema import Word
 from hopsmon.core.window import to_datetime
-from hopsmon.errors import OutsideError
+from hopsmon.errors import HopsmonError, OutsideError
 from hopsmon.streaming.alerts import alert_of, alert_row
 from hopsmon.streaming.courier import Courier
 from hopsmon.streaming.plan import Audience, QueryPlan
@@ -213,7 +213,7 @@ class Deliveries:
         self._last = max(self._last + 1, int(self._clock() * 1000))
         try:
             self._store.write({ALERTS.name: ALERTS.table(rows)}, self._app_id, self._last)
-        except OutsideError as error:
+        except HopsmonError as error:  # whatever is wrong with the store, the stream's own write says it
             log.warning("what became of %d alerts cannot be written now: %s", len(rows), error)
             return
         for monitor in self._monitors.values():

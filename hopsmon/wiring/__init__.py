@@ -1,10 +1,12 @@
 """Configuration to objects: the only package that knows every adapter, and loads each only where it is used."""
 
-from hopsmon.wiring.adapters import require, resolve_secret, source_of
+from hopsmon.wiring.adapters import require, resolve_secret
 from hopsmon.wiring.expectations import overview_of
-from hopsmon.wiring.homes import LocalHome, home_at, home_of, store_section
+from hopsmon.wiring.homes import LocalHome, home_at, home_of, store_section, version_of
+from hopsmon.wiring.keeping import kept_at_home
+from hopsmon.wiring.logs import log_of
 from hopsmon.wiring.plans import monitor_plan, query_plans, schema_of
-from hopsmon.wiring.reference import baseline_in, baseline_of, baseline_of_data, kept_at_home, read_baseline_of
+from hopsmon.wiring.reference import baseline_in, baseline_of, baseline_of_data, read_baseline_of
 from hopsmon.wiring.runs import own_session, reset_checkpoints, run_plans, session_for
 from hopsmon.wiring.stopping import stopping_on_signals
 
@@ -16,6 +18,7 @@ __all__ = [
     "home_at",
     "home_of",
     "kept_at_home",
+    "log_of",
     "monitor_plan",
     "overview_of",
     "own_session",
@@ -27,7 +30,7 @@ __all__ = [
     "run_plans",
     "schema_of",
     "session_for",
-    "source_of",
     "stopping_on_signals",
     "store_section",
+    "version_of",
 ]

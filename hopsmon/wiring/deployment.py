@@ -27,11 +27,11 @@ _NAMES_ITS_MONITOR = "--monitor"
 
 @dataclass(frozen=True)
 class DeploySettings:
-    """How a monitor shall run on its cluster; see `Monitor.deploy`."""
+    """How a monitor shall run on its cluster; see `Monitor.deploy`. What is None or not named stays as it is."""
 
     schedule: str | None = None
     mode: Mode | None = None
-    install: Install = "auto"
+    install: Install | None = None
     environment: str | None = None
     alert_receiver: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +42,8 @@ class DeploySettings:
 
         if self.mode is not None:
             _check_word("mode", self.mode, MODES)
-        _check_word("install", self.install, INSTALLS)
+        if self.install is not None:
+            _check_word("install", self.install, INSTALLS)
         for name, value in self.resources.items():
             _check_word("resource", name, RESOURCE_NAMES)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -88,7 +89,7 @@ def deploy(config: MonitorConfig, settings: DeploySettings) -> Deployed:
     """
     from hopsmon.adapters.hopsworks.deploying import JobSpec
     from hopsmon.adapters.hopsworks.deploying import deploy as deploy_job
-    from hopsmon.adapters.hopsworks.environments import SPARK
+    from hopsmon.adapters.hopsworks.packaging import JOB_EXTRAS
 
     name = job_name(config.name)
     before = arguments_of(jobs_of(config), config.name)
@@ -101,7 +102,8 @@ def deploy(config: MonitorConfig, settings: DeploySettings) -> Deployed:
         resources=settings.resources,
         properties=settings.properties,
         install=settings.install,
-        environment=settings.environment or SPARK,
+        environment=settings.environment,
+        extras=JOB_EXTRAS if config.expectations is None else (*JOB_EXTRAS, "expectations"),
         schedule=settings.schedule,
         alert_receiver=settings.alert_receiver,
     )

@@ -13,6 +13,7 @@ from hopsmon.core.expectations.suite import Suite, read_suite
 from hopsmon.core.schema import ModelSchema
 from hopsmon.core.techniques.protocols import Technique
 from hopsmon.errors import ConfigError, UnknownNameError
+from hopsmon.wiring.homes import home_of
 from hopsmon.wiring.hopsworks import connection_of
 from hopsmon.wiring.reference import baseline_in
 
@@ -64,12 +65,31 @@ def suite_of(section: ExpectationsConfig, config: MonitorConfig) -> Suite:
     """
     if section.file is not None:
         return suite_in(Path(section.file))
+    if section.saved is not None:
+        return _kept(config)
     from hopsmon.adapters.hopsworks.expectations import suite_of_feature_group
 
     if section.feature_group is None:  # the configuration has exactly one of the two; this tells the type checker
-        raise ConfigError("expectations: give exactly one of: file, feature_group.")
+        raise ConfigError("expectations: give exactly one of: file, feature_group, saved.")
     group = section.feature_group
     return suite_of_feature_group(connection_of(config.hopsworks), group.name, group.version)
+
+
+def suite_document(monitor: str) -> str:
+    """Where a store keeps a monitor's suite."""
+    return f"_expectations/{monitor}.json"
+
+
+def _kept(config: MonitorConfig) -> Suite:
+    home = home_of(config)
+    name = suite_document(config.name)
+    text = home.documents.read(name)
+    if text is None:
+        raise ConfigError(
+            f"monitor {config.name}: its store, {home.place}, keeps no expectation suite of it. Save the monitor again "
+            "with expectations: {file: suite.json}."
+        )
+    return read_suite(text.decode("utf-8"), f"{home.place}/{name}")
 
 
 def suite_in(path: Path) -> Suite:

@@ -13,7 +13,7 @@ from hopsmon.streaming.ports import Home
 from hopsmon.wiring.adapters import require
 from hopsmon.wiring.hopsworks import SCHEME, connection_of, connection_to
 
-__all__ = ["MONITORS", "LocalHome", "home_at", "home_of", "store_section"]
+__all__ = ["MONITORS", "LocalHome", "home_at", "home_of", "store_section", "version_of"]
 
 MONITORS = "_monitors"  # the documents that are saved monitors
 
@@ -52,3 +52,10 @@ def home_of(config: MonitorConfig) -> Home:
 def store_section(home: Home) -> dict[str, Any]:
     """What a configuration's `store` says where its monitor lives there."""
     return {"path": home.place} if isinstance(home, LocalHome) else {"hopsworks": {}}
+
+
+def version_of(home: Home) -> int:
+    """The version of a project's result feature groups; a folder has one."""
+    from hopsmon.adapters.hopsworks.home import ProjectHome
+
+    return home.settings.version if isinstance(home, ProjectHome) else 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hopsmon.config import HopsConfig
 from hopsmon.streaming.ports import LogSource
-from hopsmon.wiring.adapters import kafka_source, require, resolve_secret
+from hopsmon.wiring.adapters import require
+from hopsmon.wiring.logs import topic_source
 
 
 def cluster_source(log: HopsConfig, wire_format: str) -> LogSource:
@@ -17,8 +18,7 @@ def cluster_source(log: HopsConfig, wire_format: str) -> LogSource:
     require("pyspark", "kafka", "hops")
     from hopsmon.adapters.hops.cluster import brokers, check_inference_log
 
-    own = {name: resolve_secret(value) for name, value in log.options.items()}
     if wire_format == "hopsworks":
         check_inference_log(log.topic)
     kafka = brokers()
-    return kafka_source(log, kafka.bootstrap_servers, log.topic, {**kafka.options, **own})
+    return topic_source(log, kafka.bootstrap_servers, log.topic, kafka.options)

@@ -21,6 +21,7 @@ from hopsmon.wiring.adapters import require, resolve_secret
 if TYPE_CHECKING:
     from hopsmon.adapters.hopsworks.connection import Connection
     from hopsmon.adapters.hopsworks.deployments import LogPlace
+    from hopsmon.adapters.hopsworks.feature_log import LogTable
     from hopsmon.adapters.hopsworks.references import Reference
 
 InProject: TypeAlias = FeatureGroupConfig | TrainingDatasetConfig | DeploymentBaselineConfig
@@ -84,6 +85,19 @@ def place_of(settings: HopsworksConfig, log: DeploymentLogConfig | FeatureLogCon
     from hopsmon.adapters.hopsworks.feature_log import log_of_feature_view
 
     return log_of_feature_view(connection, log.feature_view, log.version)
+
+
+def table_of(settings: HopsworksConfig, log: FeatureLogConfig) -> LogTable:
+    """The Delta table of a feature view's feature log, and how its rows are read.
+
+    Raises:
+        ConfigError: the feature view does not log, or to a table of another format.
+        OutsideError: Hopsworks cannot be reached.
+    """
+    from hopsmon.adapters.hopsworks.feature_log import table_of_feature_view
+
+    earliest = log.starting_offsets == "earliest"
+    return table_of_feature_view(connection_of(settings), log.feature_view, log.version, from_start=earliest)
 
 
 def project_baseline(config: MonitorConfig, source: InProject) -> Baseline:

@@ -8,23 +8,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from hopsmon.config import ConfigProblems, MonitorConfig, Problem, TechniqueSpec
 from hopsmon.core.baseline import Baseline
+from hopsmon.core.batch import Side
+from hopsmon.core.payloads import OpenMessages
 from hopsmon.core.reference_slices import UNSLICEABLE
 from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
 from hopsmon.core.techniques import registry
 from hopsmon.errors import ConfigError
 from hopsmon.streaming.plan import MonitorPlan, QueryPlan
-from hopsmon.streaming.ports import LogSource
-from hopsmon.wiring.adapters import reading_of, source_of
 from hopsmon.wiring.alerts import audience_of
 from hopsmon.wiring.expectations import expectation_techniques
 from hopsmon.wiring.homes import home_of
+from hopsmon.wiring.logs import Log, log_of
 from hopsmon.wiring.reference import baseline_of
 
 _LOG = logging.getLogger("hopsmon.wiring")
 
 
-def monitor_plan(config: MonitorConfig) -> MonitorPlan:
+def monitor_plan(config: MonitorConfig, log: Log | None = None) -> MonitorPlan:
     """All the engine needs to know about one monitor.
+
+    Args:
+        config: the monitor.
+        log: what is known of its log; without, nothing but what the configuration says.
 
     Raises:
         ConfigError: the baseline cannot be had, or features, slices, expectations and baseline do not fit together.
@@ -34,7 +39,12 @@ def monitor_plan(config: MonitorConfig) -> MonitorPlan:
     if baseline.model.name and baseline.model.name != config.model.name:
         _LOG.warning("monitor %s: its baseline was built for model '%s'", config.name, baseline.model.name)
     schema = schema_of(config, baseline)
-    wire_format, match = reading_of(config)
+    wire_format: str | OpenMessages = config.log.format
+    match = config.log.match.model_dump(exclude_none=True)
+    if log is not None:
+        schema = _on_sides(config, schema, log.sides)
+        wire_format = log.opener if log.opener is not None and wire_format == "auto" else wire_format
+        match = {**log.match, **match}
     return MonitorPlan(
         name=config.name,
         model=ModelRef(config.model.name, config.model.version),
@@ -55,6 +65,26 @@ def monitor_plan(config: MonitorConfig) -> MonitorPlan:
         technique_seconds=config.limits.technique_seconds,
         alerts=config.alerts.rules(),
     )
+
+
+def _on_sides(config: MonitorConfig, schema: ModelSchema, sides: Sequence[Side]) -> ModelSchema:
+    """What a log that has requests or responses alone can tell of; nothing is said of the other side, window by window.
+
+    Raises:
+        ConfigError: slices, which need requests, of a log that has none.
+    """
+    if Side.REQUEST not in sides and config.slices:
+        raise ConfigError(
+            f"monitor {config.name}: slices are made by features, and its log has responses alone. Leave slices out, "
+            "or have the deployment log requests as well (inference logger, mode ALL)."
+        )
+    for side, absent in ((Side.REQUEST, schema.features), (Side.RESPONSE, schema.predictions)):
+        if side not in sides and absent:
+            _LOG.info(
+                "monitor %s: its log has no %ss; %d features of theirs are left out", config.name, side, len(absent)
+            )
+    features = schema.features if Side.REQUEST in sides else ()
+    return ModelSchema(features, schema.predictions if Side.RESPONSE in sides else ())
 
 
 def schema_of(config: MonitorConfig, baseline: Baseline) -> ModelSchema:
@@ -184,10 +214,10 @@ def _query_plan(name: str, members: Sequence[MonitorConfig]) -> QueryPlan:
     for other in members[1:]:
         _check_same_log(name, first, other)
     home = home_of(first)
-    source: LogSource = source_of(first)
-    monitors = tuple(monitor_plan(config) for config in members)
+    log = log_of(first)
+    monitors = tuple(monitor_plan(config, log) for config in members)
     audiences = {plan.name: audience_of(config, plan) for config, plan in zip(members, monitors, strict=True)}
-    return QueryPlan(name, monitors, source, home.tables, home.checkpoint(name), first.trigger, audiences)
+    return QueryPlan(name, monitors, log.source, home.tables, home.checkpoint(name), first.trigger, audiences)
 
 
 def _check_same_log(query: str, one: MonitorConfig, other: MonitorConfig) -> None:

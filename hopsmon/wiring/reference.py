@@ -24,10 +24,9 @@ from hopsmon.core.reference_slices import UNSLICEABLE
 from hopsmon.core.schema import FeatureType, ModelRef
 from hopsmon.core.season import Season
 from hopsmon.errors import ConfigError
-from hopsmon.streaming.ports import Home
 from hopsmon.wiring.adapters import require
 from hopsmon.wiring.history import BaselineHistory
-from hopsmon.wiring.homes import LocalHome, home_of
+from hopsmon.wiring.homes import home_of
 from hopsmon.wiring.hopsworks import project_baseline
 
 _LOG = logging.getLogger("hopsmon.wiring")
@@ -219,17 +218,3 @@ def _in_parts(data: ds.Dataset, names: list[str]) -> Iterator[pa.Table]:
             waiting = []
     if waiting:
         yield pa.Table.from_batches(waiting)
-
-
-def kept_at_home(config: MonitorConfig, home: Home) -> MonitorConfig:
-    """The configuration as every machine of its home can use it: a project's store keeps baselines of local files.
-
-    Raises:
-        ConfigError: the baseline cannot be used.
-        OutsideError: the store cannot be written.
-    """
-    source = config.baseline
-    if isinstance(home, LocalHome) or (source.file is None and source.data is None):
-        return config
-    kept = BaselineHistory(home.documents, config.name).save(read_baseline_of(config))
-    return MonitorConfig.from_mapping({**config.to_mapping(), "baseline": {"saved": kept}})

@@ -13,7 +13,7 @@ from hopsmon.adapters.hopsworks.connection import Connection
 from hopsmon.adapters.hopsworks.failures import asking
 from hopsmon.adapters.hopsworks.views import feature_group
 from hopsmon.core.expectations.suite import Suite, suite_of
-from hopsmon.errors import ConfigError
+from hopsmon.errors import ConfigError, HopsmonError
 from hopsmon.streaming.table_suites import suites_for_tables
 
 _LOG = logging.getLogger("hopsmon.hopsworks")
@@ -71,14 +71,15 @@ def attach(group: Any, suite: Suite) -> bool:
     return True
 
 
-def attach_suites(groups: Mapping[str, Any]) -> list[str]:
-    """Attach to result tables what always holds of their rows; the names of those where anything changed.
-
-    Args:
-        groups: the client's feature group by the table's name.
-    """
-    suites = suites_for_tables()
-    return [name for name, group in groups.items() if name in suites and attach(group, suites[name])]
+def attach_result_suite(group: Any, table: str) -> None:
+    """Attach to a result table what always holds of its rows; without it the table is as good, so failures are told."""
+    suite = suites_for_tables().get(table)
+    if suite is None:
+        return
+    try:
+        attach(group, suite)
+    except HopsmonError as error:
+        _LOG.warning("feature group '%s' goes without an expectation suite: %s", group.name, error)
 
 
 def _is_same(before: Mapping[str, Any], suite: Suite) -> bool:

@@ -128,8 +128,8 @@ class NativeResults:
         with asking(f"Results of feature monitoring of {self._of.title}"):
             if self._config is None:
                 self._config = self._found() or self._made()
-            first, last = (_milliseconds(windows[at].window) for at in (0, -1))
-            history = self._config.get_history(start_time=first, end_time=last, with_statistics=False)
+            times = [_milliseconds(window.window) for window in windows]  # in no order: idle windows close late
+            history = self._config.get_history(start_time=min(times), end_time=max(times), with_statistics=False)
             there = {result.monitoring_time for result in history}
             ids = _comparisons(self._config)
             for window in windows:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hopsmon.adapters.hopsworks.connection import Connection
+from hopsmon.adapters.hopsworks.expectations import attach_result_suite
 from hopsmon.adapters.hopsworks.failures import asking
 from hopsmon.adapters.hopsworks.offline import OfflineTables
 from hopsmon.adapters.hopsworks.result_schema import (
@@ -88,6 +89,7 @@ class ResultGroups:
             if found is None:
                 raise
             return found
+        attach_result_suite(group, spec.name)
         self._found[spec.name] = group
         return group
 

@@ -61,7 +61,7 @@ def monitor(**hops: Any) -> MonitorConfig:
 
 
 def test_the_topic_is_checked_and_read(spark: SparkSession, broker: LocalBroker, tmp_path: Path) -> None:
-    source = wiring.source_of(monitor())
+    source = wiring.log_of(monitor()).source
     source.check()
     seen: list[bytes] = []
     query = (
@@ -77,7 +77,7 @@ def test_the_topic_is_checked_and_read(spark: SparkSession, broker: LocalBroker,
 
 
 def test_options_of_the_configuration_win(spark: SparkSession, broker: LocalBroker) -> None:
-    plain = wiring.source_of(monitor(options={"kafka.security.protocol": "PLAINTEXT"}))
+    plain = wiring.log_of(monitor(options={"kafka.security.protocol": "PLAINTEXT"})).source
     with pytest.raises(OutsideError, match=r"lets nobody in with security\.protocol PLAINTEXT"):
         plain.check()
 
@@ -88,4 +88,4 @@ def test_a_topic_of_other_records_is_refused_before_anything_is_read(
     cluster.seed.kafka_schema("orders", {"type": "record", "name": "order", "fields": []})
     cluster.seed.kafka_topic("orders", schema="orders", schema_version=1)
     with pytest.raises(ConfigError, match="'orders' holds records 'order'"):
-        wiring.source_of(monitor(topic="orders"))
+        wiring.log_of(monitor(topic="orders")).source

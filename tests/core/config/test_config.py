@@ -139,7 +139,7 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
     },
     ChannelConfig: {"hopsworks": None},
     HopsworksChannelConfig: {"receiver": REQUIRED},
-    ExpectationsConfig: {"file": None, "feature_group": None, "columns": {}, "modules": ()},
+    ExpectationsConfig: {"file": None, "feature_group": None, "saved": None, "columns": {}, "modules": ()},
     SuiteOfFeatureGroupConfig: {"name": REQUIRED, "version": 1},
     MonitorConfig: {
         "name": REQUIRED,

@@ -71,7 +71,7 @@ def test_what_is_no_secret_passes(key: str, value: str) -> None:
 def test_references_are_resolved_late_and_only_the_source_has_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
     config = MonitorConfig.from_yaml(FULL)
     monkeypatch.setenv("JAAS", SECRET)
-    source = wiring.source_of(config)
+    source = wiring.log_of(config).source
     assert source.options["kafka.sasl.jaas.config"] == SECRET  # type: ignore[attr-defined]
     assert SECRET not in repr(source)
     assert SECRET not in source.identity
