@@ -96,15 +96,13 @@ def test_numbers_that_are_none_are_missing() -> None:
 def test_empty_data_have_nothing_but_a_count() -> None:
     found = DescriptiveStatistics.from_json({"id": 52, "featureName": "amount", "count": 0})
     assert found == DescriptiveStatistics("amount", count=0, values=0)
-    assert found.is_empty
 
 
 def test_labels_alone_are_read() -> None:
     found = DescriptiveStatistics.from_json(
         {"feature_name": "amount", "count": None, "extended_statistics": {"unique_values": [1, 2, 3]}}
     )
-    assert found.unique == 3
-    assert found.is_empty
+    assert (found.unique, found.count, found.values) == (3, None, None)
 
 
 @pytest.mark.parametrize(

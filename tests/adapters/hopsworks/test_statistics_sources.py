@@ -463,3 +463,15 @@ def contradictory(profile: list[Json]) -> list[Json]:
 def test_without_every_pair_over_the_same_rows_there_are_none(change: Any) -> None:
     profile = Profiler(correlations=True).profile(frame_of_three())
     assert of_profile(change(profile))[0].joint == {}
+
+
+# --- numbers at the ends of float64 ---
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("values", [[-1.7e308, 0.0, 1.7e308], [0.0, 5e-324], [1e300, 1e300 * (1 + 2**-50)]])
+def test_numbers_at_the_ends_of_float64_are_no_trouble(form: Form, values: list[float]) -> None:
+    baseline, _ = told(profile_of(np.repeat(values, 20), form))
+    assert baseline.features["f"].get(Extremes) == Extremes(values[0], values[-1])
+    found = baseline.features["f"].get(Histogram)
+    assert found is None or found.total == 20 * len(values)

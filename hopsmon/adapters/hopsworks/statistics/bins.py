@@ -85,9 +85,9 @@ def counted(edges: FloatArray, counts: IntArray, known: Known, error: float = 0.
     return _joined(made, max(_LEAST_SHARE * wanted, _LEAST_CERTAIN * made.doubt))
 
 
-def constant(known: Known) -> Histogram:
+def constant(value: float, count: int) -> Histogram:
     """The histogram of a feature with one value."""
-    return Histogram(np.array([known.low, known.high]), np.array([known.count or 0], np.int64))
+    return Histogram(np.array([value, value]), np.array([count], np.int64))
 
 
 def _scaled(histogram: Histogram, total: int, error: float, more: int = 0) -> Histogram:

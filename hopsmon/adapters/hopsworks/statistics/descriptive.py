@@ -76,11 +76,6 @@ class DescriptiveStatistics:
             return self.exact_distinct
         return round(self.approx_distinct * (1 - _ESTIMATED))
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there was no value to look at."""
-        return self.count == 0 or (self.count is None and not self.values)
-
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> DescriptiveStatistics:
         """From one object of the REST API, or from what the client's FeatureDescriptiveStatistics holds.

@@ -51,7 +51,7 @@ def of_ranges(bars: Sequence[Bar] | None, known: Known) -> Histogram:
         raise UnusableError("there is none")
     ranges = [_range(bar.label) for bar in bars]
     rounded = np.array([*(low for low, _, _ in ranges), ranges[-1][1]])
-    if not (np.diff(rounded) > 0).all():
+    if not (rounded[1:] > rounded[:-1]).all():
         raise UnusableError(
             f"its edges, rounded for the labels, do not ascend ('{bars[0].label}', …): the feature's range is too small"
         )
@@ -91,7 +91,7 @@ def _exact_edges(low: float, high: float, bins: int) -> FloatArray:
     if not isfinite(width):
         raise UnusableError("its values are too far apart for float64")
     edges = np.array([low, *(_first_of(at, low, width) for at in range(1, bins)), high])
-    if not (np.diff(edges) > 0).all():
+    if not (edges[1:] > edges[:-1]).all():
         raise UnusableError("its bins are narrower than numbers of that size can be told apart")
     return edges
 

@@ -24,9 +24,6 @@ class Notice:
     used: bool
     text: str
 
-    def __str__(self) -> str:
-        return f"{self.feature}: {self.source}{'' if self.used else ' not used'}: {self.text}"
-
 
 class UnusableError(Exception):
     """A source that cannot be used; `str` says why. It becomes a notice, and the next source is tried."""

@@ -22,8 +22,11 @@ def of_percentiles(percentiles: Mapping[float, float | None], known: Known) -> H
     are equal. As a weighted sample, v stands for what lies between two such middles.
 
     Raises:
-        UnusableError: values are missing or out of order, or the percents are too far apart.
+        UnusableError: values are missing or out of order, the percents are too far apart, or the number of values is not
+            known.
     """
+    if known.count is None:
+        raise UnusableError("how many values they are of is not known")
     inner = {percent: value for percent, value in percentiles.items() if 0 < percent < 100}
     if not inner:
         raise UnusableError("there are none")
@@ -31,7 +34,7 @@ def of_percentiles(percentiles: Mapping[float, float | None], known: Known) -> H
     if missing:
         raise UnusableError(f"there is no value at {', '.join(missing[:5])} %: some of the data are NaN or infinite")
     values = np.array([known.low, *inner.values(), known.high], np.float64)
-    if not (np.diff(values) >= 0).all():
+    if not (values[1:] >= values[:-1]).all():
         raise UnusableError("they do not ascend from the smallest value to the largest")
     percents = np.array([0.0, *inner, 100.0])
     middles = np.concatenate(([0.0], (percents[:-1] + percents[1:]) / 2, [100.0]))

@@ -66,7 +66,7 @@ def of_deequ(kll: Entry, known: Known) -> Histogram:
     values = np.concatenate([*levels, np.empty(0)])
     weights = np.repeat(2 ** np.arange(len(levels), dtype=np.int64), [len(level) for level in levels])
     count = int(weights.sum())
-    if not count or (known.count is not None and count != known.count):
+    if count < 1 or (known.count is not None and count != known.count):
         raise UnusableError(f"it is of {count:,} values, but the feature has {known.count or 0:,}")
     order = np.argsort(values, kind="stable")
     error = rank_error(_k(sketch)) if len(levels) > 1 else 0.0
@@ -86,10 +86,10 @@ def of_buckets(kll: Entry, known: Known) -> Histogram:
     lows, highs = (np.array([_needed(one, end) for one in buckets]) for end in ("low_value", "high_value"))
     counts = np.array([int(_needed(one, "count")) for one in buckets], np.int64)
     edges = np.append(lows, highs[-1])
-    apart = (highs - lows).max() * 1e-6
-    if not (np.diff(edges) > apart).all() or (np.abs(highs[:-1] - lows[1:]) > apart).any():
+    rounding = 1e-9 * max(abs(known.low), abs(known.high))
+    if not (edges[1:] > edges[:-1]).all() or (np.abs(highs[:-1] / 2 - lows[1:] / 2) > rounding).any():
         raise UnusableError("its buckets do not follow one another")
-    if max(abs(edges[0] - known.low), abs(edges[-1] - known.high)) > apart:
+    if max(abs(edges[0] / 2 - known.low / 2), abs(edges[-1] / 2 - known.high / 2)) > rounding:
         raise UnusableError(
             f"its buckets do not go from the smallest value to the largest: {edges[0]:g} … {edges[-1]:g}"
         )

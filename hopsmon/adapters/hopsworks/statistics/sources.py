@@ -32,12 +32,6 @@ class Distribution:
     notices: list[Notice] = field(default_factory=list)
     sketch: Quantiles | None = field(init=False, default=None)
 
-    @property
-    def quantiles(self) -> Quantiles | None:
-        """The sketch, unless it was found to be of other values."""
-        refused = any(notice.source == SKETCH and not notice.used for notice in self.notices)
-        return None if refused or self.sketch is None or self.sketch.count != self.count else self.sketch
-
     def __post_init__(self) -> None:
         kll = self.statistics.kll
         if kll is None or "bytes" not in kll.fields:
@@ -55,6 +49,12 @@ class Distribution:
             return self.sketch.count
         return statistics.values if statistics.mean is not None or not statistics.values else None
 
+    @property
+    def quantiles(self) -> Quantiles | None:
+        """The sketch, unless it was found to be of other values."""
+        refused = any(notice.source == SKETCH and not notice.used for notice in self.notices)
+        return None if refused or self.sketch is None or self.sketch.count != self.count else self.sketch
+
     def _is_larger(self, sketch: Quantiles) -> bool:
         return self.statistics.values is not None and sketch.count > self.statistics.values
 
@@ -63,9 +63,9 @@ class Distribution:
         known = self._known()
         if known is None:
             return None
-        if known.low == known.high:
+        if known.low == known.high and known.count:
             self.notices.append(Notice(self.statistics.name, "min and max", True, "one value only"))
-            return constant(known)
+            return constant(known.low, known.count)
         for source, read in self._sources():
             try:
                 found = read(known)
