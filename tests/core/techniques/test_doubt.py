@@ -15,6 +15,7 @@ from hopsmon.core.batch import FloatArray
 from hopsmon.core.finding import Reason
 from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
 from hopsmon.core.statistics.base import FeatureSummary
+from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.counts import Counts
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.summary import Summary
@@ -159,3 +160,16 @@ def test_the_e_detector_says_that_counts_are_missing() -> None:
     (found,) = [finding for finding in findings if finding.feature == "f"]
     assert found.reason is Reason.NO_STATISTIC
     assert found.details == {"statistic": "counts", "missing_in": ["baseline"]}
+
+
+def test_which_labels_are_new_cannot_be_told_where_only_the_frequent_are_known() -> None:
+    pair = pair_of(["a", "b", "c", "d"] * 200, ["a", "b", "c", "e"] * 50)
+    known = FeatureSummary(
+        {**pair.reference.statistics, Categories.name: Categories({"a": 200, "b": 200}, untracked=400)}
+    )
+    found = verdicts(replace(pair, reference=known), "unseen_categories", "psi")
+    assert found["unseen_categories"].reason is Reason.NO_STATISTIC
+    assert found["unseen_categories"].details["labels_known"] == 2
+    assert found["psi"].score is not None
+    ids = replace(pair, kind=FeatureType.STRING, reference=known)  # of which nobody expects to know all
+    assert verdicts(ids, "unseen_categories")["unseen_categories"].score is not None
