@@ -22,7 +22,7 @@ def of_percentiles(percentiles: Mapping[float, float | None], known: Known) -> H
     are equal. As a weighted sample, v stands for what lies between two such middles.
 
     Raises:
-        UnusableError: values are missing or out of order, the percents too far apart, or their number of values unknown.
+        UnusableError: values are missing or out of order, the percents too far apart, or the number of values unknown.
     """
     if known.count is None:
         raise UnusableError("how many values they are of is not known")
