@@ -25,8 +25,10 @@ def deploy(  # noqa: PLR0917 - options, not positions
         None, "--mode", help="scheduled: what is new, each time (default); continuous: until it is stopped."
     ),
     start: bool = typer.Option(False, "--start", help="Start it now as well."),
-    install: str = typer.Option(
-        "auto", "--install", help="wheel: an environment of its own; pyfiles: a zip; auto: the zip where it will do."
+    install: str | None = typer.Option(
+        None,
+        "--install",
+        help="wheel: an environment of its own; pyfiles: a zip; auto (at first): the zip where it will do.",
     ),
     environment: str | None = typer.Option(None, "--environment", help="Python environment to run in, or to clone."),
     alert_receiver: str | None = typer.Option(None, "--alert-receiver", help="Who is told when a run fails."),

@@ -14,7 +14,7 @@ from hopsmon.adapters.hopsworks.environments import SPARK, Environments
 from hopsmon.adapters.hopsworks.jobs import ProjectJobs
 from hopsmon.adapters.hopsworks.packaging import Package
 from hopsmon.adapters.hopsworks.quartz import check_cron
-from hopsmon.adapters.hopsworks.scripts import script, script_name
+from hopsmon.adapters.hopsworks.scripts import JOBS, script, script_name
 from hopsmon.errors import ConfigError
 
 Install: TypeAlias = Literal["auto", "pyfiles", "wheel"]
@@ -35,23 +35,27 @@ PROPERTIES: Mapping[str, str] = {
     "spark.sql.shuffle.partitions": "4",
     "spark.databricks.delta.snapshotPartitions": "2",
 }
+# The workers' Python of a clone has hopsmon before the first task, so they can be forked warm.
+_OF_A_CLONE: Mapping[str, str] = {"spark.python.daemon.module": "hopsmon.streaming.warm_daemon"}
+_BASE = "spark.hopsmon.environment"  # which environment the job's own one is a clone of; Spark does not look at it
 
 
 @dataclass(frozen=True)
 class JobSpec:
-    """What a job shall be.
+    """What a job shall be. What is None or not named stays as it is.
 
     Attributes:
         name: its name in the project.
         script: which of hopsmon's jobs it runs.
         arguments: what the script is called with.
-        resources: by `RESOURCE_NAMES`; memory in MB. What is not named stays as it is, at first as Hopsworks has it.
+        resources: by `RESOURCE_NAMES`; memory in MB; at first as Hopsworks has it.
         properties: further Spark properties; they win over hopsmon's own.
         install: how hopsmon gets there: in a zip beside the script (`pyfiles`), which the environment must have all
-            dependencies for; in an environment of its own (`wheel`); or the first where that does (`auto`).
-        environment: the environment it runs in, or for `wheel` the one that is cloned.
-        schedule: a Quartz expression; None leaves it as it is.
-        alert_receiver: who is told when a run fails; None leaves it as it is.
+            dependencies for; in an environment of its own (`wheel`); or the first where that does (`auto`, at first).
+        environment: the environment it runs in, or for `wheel` the one that is cloned; at first `SPARK`.
+        extras: what of hopsmon's extras it needs.
+        schedule: a Quartz expression; at first none.
+        alert_receiver: who is told when a run fails; at first nobody.
     """
 
     name: str
@@ -59,8 +63,9 @@ class JobSpec:
     arguments: str
     resources: Mapping[str, int] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
-    install: Install = "auto"
-    environment: str = SPARK
+    install: Install | None = None
+    environment: str | None = None
+    extras: tuple[str, ...] = packaging.JOB_EXTRAS
     schedule: str | None = None
     alert_receiver: str | None = None
 
@@ -104,12 +109,16 @@ class _Deployment:
         self._documents = ProjectDocuments(connection)
         self._environments = Environments(connection)
         self._jobs = ProjectJobs(connection)
+        self._there = self._jobs.config(spec.name)
+        self._before = dict(self._there) if self._there is not None else self._jobs.defaults()
+        self._old = _properties_in(str(self._before.get("properties") or ""))
+        self._environment, self._install = spec.environment or self._old_environment(), spec.install or self._old_way()
         self._steps: list[str] = []
 
     def run(self) -> Deployed:
         spec = self._spec
         runtime = self._runtime()
-        self._upload_script()
+        self._upload_scripts()
         self._put_job(runtime)
         self._schedule()
         if spec.alert_receiver is not None:
@@ -120,26 +129,35 @@ class _Deployment:
         environment = str(runtime["environmentName"])
         return Deployed(spec.name, self._jobs.url(spec.name), environment, cron, tuple(self._steps))
 
+    def _old_environment(self) -> str:
+        if self._there is None:
+            return SPARK
+        return self._old.get(_BASE) or str(self._before.get("environmentName") or SPARK)
+
+    def _old_way(self) -> Install:
+        if self._there is None:
+            return "auto"
+        if _BASE in self._old:
+            return "wheel"
+        return "pyfiles" if self._before.get("pyFiles") else "auto"
+
     def _runtime(self) -> dict[str, Any]:
         """The settings by which the job finds hopsmon: an environment, and a zip or none."""
-        spec = self._spec
-        if spec.install == "wheel" or (spec.install == "auto" and not self._has_all()):
-            wheel = packaging.wheel()
+        base = self._environment
+        if self._install == "wheel" or (self._install == "auto" and not self._has_all()):
+            wheel = packaging.wheel(self._spec.extras)
             path = self._uploaded(wheel)
-            name, new = self._environments.with_wheel(wheel, path, spec.environment)
-            made = f"made of {spec.environment} with {wheel.name}" if new else "is there"
-            self._tell(f"environment {name}: {made}")
-            # The workers' Python has hopsmon before the first task, so they can be forked warm.
-            properties = {"spark.python.daemon.module": "hopsmon.streaming.warm_daemon"}
-            return {"environmentName": name, "pyFiles": None, "properties": self._properties(properties)}
+            name, new = self._environments.with_wheel(wheel, path, base)
+            self._tell(f"environment {name}: {f'made of {base} with {wheel.name}' if new else 'is there'}")
+            return {"environmentName": name, "pyFiles": None, "properties": self._properties(clone_of=base)}
         self._check_environment()
         place = self._absolute(self._uploaded(packaging.archive()))
-        return {"environmentName": spec.environment, "pyFiles": place, "properties": self._properties({})}
+        return {"environmentName": base, "pyFiles": place, "properties": self._properties()}
 
     def _has_all(self) -> bool:
         """Whether the environment surely has all that a zip needs."""
-        there = self._environments.libraries(self._spec.environment)
-        return all(name in there for name in packaging.distributions())
+        there = self._environments.libraries(self._environment)
+        return all(name in there for name in packaging.distributions(self._spec.extras))
 
     def _check_environment(self) -> None:
         """Refuse an environment that lacks what a zip needs; one of which nothing is known gets a try, and it is said.
@@ -147,7 +165,7 @@ class _Deployment:
         Raises:
             ConfigError: it lacks some.
         """
-        name, needed = self._spec.environment, packaging.distributions()
+        name, needed = self._environment, packaging.distributions(self._spec.extras)
         there = self._environments.libraries(name)
         if not there:
             self._tell(f"environment {name}: Hopsworks does not say what it has; it must have {', '.join(needed)}")
@@ -160,41 +178,53 @@ class _Deployment:
             )
         self._tell(f"environment {name}: has all that hopsmon needs")
 
-    def _properties(self, ours: Mapping[str, str]) -> str:
-        merged = {**PROPERTIES, **ours, **self._spec.properties}
+    def _properties(self, clone_of: str | None = None) -> str:
+        """Those that the job has, and ours where it has none; in an order that a second deployment leaves alone."""
+        merged, ours = dict(self._old), dict(PROPERTIES)
+        if clone_of is None:
+            for name in [name for name in merged if name == _BASE or _OF_A_CLONE.get(name) == merged[name]]:
+                del merged[name]
+        else:
+            ours |= _OF_A_CLONE
+            merged[_BASE] = clone_of
+        for name, value in ours.items():
+            merged.setdefault(name, value)
+        merged |= self._spec.properties
         return "\n".join(f"{name}={value}" for name, value in merged.items())
 
     def _uploaded(self, package: Package) -> str:
         """Where the package lies in the project, after this; its name says what is in it."""
         name = f"{PACKAGES}/{package.name}"
-        if package.name in self._documents.names(PACKAGES):
+        if self._documents.in_place(name):
             self._tell(f"package {package.name}: is there")
         else:
             self._documents.write(name, package.content)
             self._tell(f"package {package.name}: uploaded to {RESOURCES}/{PACKAGES}")
         return f"{RESOURCES}/{name}"
 
-    def _upload_script(self) -> None:
-        name = f"{SCRIPTS}/{script_name(self._spec.script)}"
-        content = script(self._spec.script).encode()
-        if self._documents.read(name) == content:
-            self._tell(f"script {name}: is there")
-        else:
-            self._documents.write(name, content)
-            self._tell(f"script {name}: uploaded to {RESOURCES}")
+    def _upload_scripts(self) -> None:
+        """All of them: others than the job's own are small, and people make jobs of them."""
+        new = [job for job in JOBS if self._upload_script(job)]
+        which = ", ".join(script_name(job) for job in new)
+        self._tell(f"scripts in {RESOURCES}/{SCRIPTS}: {f'uploaded {which}' if new else 'are there'}")
+
+    def _upload_script(self, job: str) -> bool:
+        name, content = f"{SCRIPTS}/{script_name(job)}", script(job).encode()
+        if self._documents.in_place(name) and self._documents.read(name) == content:
+            return False
+        self._documents.write(name, content)
+        return True
 
     def _put_job(self, runtime: Mapping[str, Any]) -> None:
-        name = self._spec.name
-        there = self._jobs.config(name)
-        before = dict(there) if there is not None else self._jobs.defaults()
+        name, before = self._spec.name, self._before
         wanted = {**before, **runtime, **dict(self._settings())}
         wanted = {key: value for key, value in wanted.items() if value is not None}
         changed = sorted(key for key in {*before, *wanted} if before.get(key) != wanted.get(key))
-        if there is not None and not changed:
+        if self._there is not None and not changed:
             self._tell(f"job {name}: is there")
             return
         self._jobs.put(name, wanted)
-        self._tell(f"job {name}: made" if there is None else f"job {name}: changed ({', '.join(changed)})")
+        self._tell(f"job {name}: made" if self._there is None else f"job {name}: changed ({', '.join(changed)})")
 
     def _settings(self) -> Iterator[tuple[str, Any]]:
         spec = self._spec
@@ -207,14 +237,11 @@ class _Deployment:
 
     def _schedule(self) -> None:
         name, cron = self._spec.name, self._spec.schedule
+        if cron is not None:
+            self._tell(self._jobs.set_schedule(name, cron))
+            return
         there = self._jobs.schedule(name)
-        if cron is None:
-            self._tell("schedule: none" if there is None else f"schedule: {there.cron}, as before")
-        elif there is not None and (there.cron, there.enabled) == (cron, True):
-            self._tell(f"schedule: {cron}, as before")
-        else:
-            self._jobs.set_schedule(name, cron)
-            self._tell(f"schedule: {cron}" if there is None else f"schedule: {cron} (was {there.cron})")
+        self._tell("schedule: none" if there is None else f"schedule: {there.cron}, as before")
 
     def _absolute(self, path: str) -> str:
         return f"hdfs:///Projects/{self._project}/{path}"
@@ -222,3 +249,9 @@ class _Deployment:
     def _tell(self, step: str) -> None:
         self._steps.append(step)
         _LOG.info("%s", step)
+
+
+def _properties_in(text: str) -> dict[str, str]:
+    """A job's properties, as they stand in its configuration and page: NAME=VALUE, one a line."""
+    pairs = (line.strip().partition("=") for line in text.splitlines() if line.strip())
+    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -40,6 +40,11 @@ class ProjectDocuments:
                 return content
         return None
 
+    def in_place(self, name: str) -> bool:
+        """Whether a document lies where others than `read` find it: not so where a writer was killed half-way."""
+        with asking(f"Looking for '{self.folder}/{name}'"):
+            return bool(self._api.exists(f"{self.folder}/{name}"))
+
     def write(self, name: str, content: bytes) -> None:
         """Upload beside, then take the old one's place."""
         path = PurePosixPath(self.folder, name)

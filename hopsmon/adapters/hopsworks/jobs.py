@@ -12,7 +12,8 @@ from typing import Any
 
 from hopsmon.adapters.hopsworks.connection import Connection
 from hopsmon.adapters.hopsworks.failures import asking
-from hopsmon.errors import ConfigError
+from hopsmon.adapters.hopsworks.quartz import check_cron
+from hopsmon.errors import ConfigError, OutsideError
 
 _NONE_YET = "UNDEFINED"  # the final status of an execution that has not ended, or that never began
 _ENDED = ("FINISHED", "FAILED", "KILLED", "INITIALIZATION_FAILED", "FRAMEWORK_FAILURE", "APP_MASTER_START_FAILED")
@@ -100,11 +101,19 @@ class ProjectJobs:
         """When a job runs by itself; None: it does not."""
         return _schedule_of(self._job(name))
 
-    def set_schedule(self, name: str, cron: str) -> None:
-        """Schedule a job, from now on; one that has a schedule gets this one."""
-        job = self._job(name)
+    def set_schedule(self, name: str, cron: str) -> str:
+        """Schedule a job, from now on; one that has a schedule gets this one. Gives what was done, as a line.
+
+        Raises:
+            ConfigError: the scheduler does not take the expression.
+        """
+        wanted, job = check_cron(cron), self._job(name)
+        there = _schedule_of(job)
+        if there is not None and (there.cron, there.enabled) == (wanted, True):
+            return f"schedule: {wanted}, as before"
         with _quietly(f"The schedule of job '{name}'"):
-            job.schedule(cron)
+            job.schedule(wanted)
+        return f"schedule: {wanted}" if there is None else f"schedule: {wanted} (was {there.cron})"
 
     def remove_schedule(self, name: str) -> None:
         """Take a job's schedule away."""
@@ -113,10 +122,15 @@ class ProjectJobs:
             job.unschedule()
 
     def enable_schedule(self, name: str, enabled: bool) -> None:
-        """Pause or resume a job's schedule."""
+        """Pause or resume a job's schedule.
+
+        Client 5.1 resumes where it is told to pause, and the other way round: what counts is what comes back.
+        """
         job = self._job(name)
+        calls = (job.resume_schedule, job.pause_schedule) if enabled else (job.pause_schedule, job.resume_schedule)
         with _quietly(f"The schedule of job '{name}'"):
-            (job.resume_schedule if enabled else job.pause_schedule)()
+            if not any(bool(call().enabled) is enabled for call in calls):
+                raise OutsideError(f"Hopsworks does not {'resume' if enabled else 'pause'} the schedule of job '{name}'.")
 
     def alert_on_failure(self, name: str, receiver: str) -> bool:
         """Tell a receiver when a run fails; whether that is new. A job tells one receiver of a failure.

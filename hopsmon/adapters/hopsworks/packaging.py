@@ -13,7 +13,7 @@ import importlib.resources
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -54,13 +54,13 @@ def archive() -> Package:
     return Package(f"hopsmon-{hopsmon.__version__}-{digest}.zip", digest, _zipped(files))
 
 
-def wheel() -> Package:
-    """A wheel of the package that brings, when it is installed, all that a job needs.
+def wheel(extras: Sequence[str] = JOB_EXTRAS) -> Package:
+    """A wheel of the package that brings, when it is installed, all that a job needs, these extras included.
 
     Raises:
         ConfigError: this hopsmon runs from an archive and does not know what it needs.
     """
-    needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requirements())
+    needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requirements(extras))
     version = hopsmon.__version__
     facts = f"Metadata-Version: 2.1\nName: hopsmon\nVersion: {version}\nRequires-Python: >=3.10\n{needs}"
     files = dict(_files())
@@ -75,8 +75,8 @@ def wheel() -> Package:
     return Package(f"hopsmon-{version}-{build}-py3-none-any.whl", digest, _zipped(files))
 
 
-def requirements() -> list[str]:
-    """What a job needs, as pip takes it.
+def requirements(extras: Sequence[str] = JOB_EXTRAS) -> list[str]:
+    """What a job needs, as pip takes it: the package's requirements, and those of the extras.
 
     Raises:
         ConfigError: this hopsmon runs from an archive and does not know what it needs.
@@ -88,12 +88,12 @@ def requirements() -> list[str]:
             "This hopsmon is not installed (it runs from an archive), so it does not know what it needs. Deploy from "
             "an environment where it is installed."
         ) from None
-    return list(_wanted(declared))
+    return list(_wanted(declared, extras))
 
 
-def distributions() -> list[str]:
+def distributions(extras: Sequence[str] = JOB_EXTRAS) -> list[str]:
     """The names of the distributions that an environment must have for the zip to run in it."""
-    names = [normalised(requirement) for requirement in requirements()]
+    names = [normalised(requirement) for requirement in requirements(extras)]
     return sorted({name for name in names if name not in _OF_THE_COMMAND_LINE})
 
 
@@ -107,8 +107,8 @@ def normalised(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", found.group(1) if found else requirement).lower()
 
 
-def _wanted(declared: Iterable[str]) -> Iterator[str]:
-    """Requirements without those of other extras; those of the job's extras become unconditional."""
+def _wanted(declared: Iterable[str], extras: Sequence[str]) -> Iterator[str]:
+    """Requirements without those of other extras; those of these extras become unconditional."""
     for requirement in declared:
         found = _REQUIREMENT.fullmatch(requirement)
         if found is None:
@@ -117,7 +117,7 @@ def _wanted(declared: Iterable[str]) -> Iterator[str]:
         extra = _EXTRA.search(marker or "")
         if extra is None:
             yield requirement
-        elif extra.group(1) in JOB_EXTRAS:
+        elif extra.group(1) in extras:
             yield f"{name}{version.strip()}"
 
 

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 import hopsmon
-from hopsmon.adapters.hopsworks import packaging
+from hopsmon.adapters.hopsworks import packaging, private
 from hopsmon.adapters.hopsworks.connection import Connection, connect
 from hopsmon.adapters.hopsworks.deploying import PROPERTIES, JobSpec, deploy
-from hopsmon.adapters.hopsworks.environments import SPARK, Environments
+from hopsmon.adapters.hopsworks.environments import SPARK, Environments, clone_name
 from hopsmon.adapters.hopsworks.jobs import ProjectJobs
 from hopsmon.adapters.hopsworks.quartz import check_cron, to_unix
 from hopsmon.adapters.hopsworks.scripts import script
-from hopsmon.errors import ConfigError, OutsideError
+from hopsmon.errors import ConfigError, HopsmonError, OutsideError, TransientError
 from hopsmon.testing.hopsworks_server import HopsworksServer
 from hopsmon.testing.hopsworks_server.runners import fails, stays
 
@@ -90,7 +90,7 @@ def test_a_second_time_nothing_changes(server: HopsworksServer, project: Connect
     before = len(server.requests)
     again = deploy(project, wanted)
     assert changing(server, before) == []
-    assert [step.partition(":")[2] for step in again.steps[1:4]] == [" is there"] * 3
+    assert [step.partition(":")[2] for step in again.steps[1:4]] == [" is there", " are there", " is there"]
     assert again.steps[4:] == (f"schedule: {EVERY_FIVE}, as before", "as before oncall is told when a run fails")
 
 
@@ -118,6 +118,34 @@ def test_what_people_set_in_the_jobs_page_stays(server: HopsworksServer, project
     assert (config["spark.executor.memory"], config["amQueue"]) == (9999, "fast")
 
 
+def test_what_is_not_said_stays(project: Connection) -> None:
+    project.project.get_environment_api().create_environment("my_env", base_environment_name=SPARK)
+    deploy(project, spec(install="wheel", environment="my_env", properties={"spark.a": "1", "spark.b": "2"}))
+    jobs = ProjectJobs(project)
+    before = jobs.config(NAME) or {}
+    done = deploy(project, spec(install=None, resources={"driver_memory": 4096}, properties={"spark.b": "3"}))
+    after = jobs.config(NAME) or {}
+    assert after["environmentName"] == before["environmentName"] == clone_name(packaging.wheel(), "my_env")
+    assert after["properties"] == before["properties"].replace("spark.b=2", "spark.b=3")
+    assert f"job {NAME}: changed (properties, spark.driver.memory)" in done.steps
+
+
+def test_what_a_zip_is_deployed_with_stays_too(project: Connection) -> None:
+    project.project.get_environment_api().create_environment("my_env", base_environment_name=SPARK)
+    deploy(project, spec(environment="my_env"))
+    assert f"job {NAME}: is there" in deploy(project, spec(install=None)).steps
+
+
+@pytest.mark.parametrize("ending", [".zip", "stream.py"])
+def test_an_upload_that_was_cut_short_is_done_again(server: HopsworksServer, project: Connection, ending: str) -> None:
+    """The client's move over a file removes it first: what is killed in between leaves the new one beside its place."""
+    deploy(project, spec())
+    (file,) = (one for one in server.dataset("Resources/hopsmon").rglob("hopsmon*") if one.name.endswith(ending))
+    file.rename(file.with_name(f"{file.name}.new"))
+    deploy(project, spec())
+    assert file.is_file()
+
+
 def test_a_changed_package_is_uploaded_beside_the_old_one(
     server: HopsworksServer, project: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,22 +171,49 @@ def test_a_zip_needs_its_dependencies_in_the_environment(server: HopsworksServer
 
 def test_otherwise_hopsmon_gets_an_environment_of_its_own(server: HopsworksServer, project: Connection) -> None:
     done = deploy(project, spec(install="auto"))
-    name = f"hopsmon-{packaging.wheel().digest}"
-    (made,) = asked(server, "POST", f"/python/environments/{name}")[:1]
+    name, wheel = done.environment, packaging.wheel().name
+    assert name == clone_name(packaging.wheel(), SPARK)
+    (made,) = [body for body in asked(server, "POST", f"/python/environments/{name}") if "baseImage" in body]
     assert made["baseImage"]["name"] == SPARK
     (installed,) = asked(server, "POST", f"/python/environments/{name}/libraries")
     assert installed["packageSource"] == "WHEEL"
-    assert installed["dependencyUrl"] == f"/Projects/demo/Resources/hopsmon/packages/{packaging.wheel().name}"
+    assert installed["dependencyUrl"] == f"/Projects/demo/Resources/hopsmon/packages/{wheel}"
     (config,) = asked(server, "PUT", f"{JOBS}/{NAME}")
     assert (config["environmentName"], config.get("pyFiles")) == (name, None)
     assert "spark.python.daemon.module=hopsmon.streaming.warm_daemon" in config["properties"].split("\n")
-    assert done.environment == name
     before = len(server.requests)
     again = deploy(project, spec(install="wheel"))
     assert changing(server, before) == []
     assert f"environment {name}: is there" in again.steps
     done = deploy(project, spec())  # and back to a zip
     assert f"job {NAME}: changed (environmentName, properties, pyFiles)" in done.steps
+
+
+def test_another_base_gets_another_environment(project: Connection) -> None:
+    first = deploy(project, spec(install="wheel")).environment
+    project.project.get_environment_api().create_environment("my_env", base_environment_name=SPARK)
+    second = deploy(project, spec(install="wheel", environment="my_env")).environment
+    assert (first, second) == (clone_name(packaging.wheel(), SPARK), clone_name(packaging.wheel(), "my_env"))
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "said"),
+    [
+        ("FAILED", OutsideError, "the installation of hopsmon-.* has failed. .* Delete the environment there"),
+        ("ONGOING", TransientError, "is being built: deploy again when that has ended"),
+    ],
+)
+def test_an_environment_without_the_wheel_is_not_taken_for_one_that_has_it(
+    server: HopsworksServer, project: Connection, status: str, kind: type[HopsmonError], said: str
+) -> None:
+    name = deploy(project, spec(install="wheel")).environment
+    (library,) = server._state.environments[name]["libraries"]
+    (command,) = library["commands"]["items"]
+    command["status"] = status
+    assert Environments(project).libraries(name) == {}
+    with pytest.raises(kind, match=said):
+        deploy(project, spec(install="wheel"))
 
 
 def test_an_unknown_environment_names_those_there_are(project: Connection) -> None:
@@ -224,7 +279,8 @@ def test_a_schedule_is_paused_resumed_and_taken_away(server: HopsworksServer, pr
     jobs.enable_schedule(NAME, enabled=True)
     assert server.fire(NAME, dt.datetime(2026, 11, 1, tzinfo=dt.timezone.utc)) == 1
     sent = [body["enabled"] for body in asked(server, "PUT", "/schedule/v2")]
-    assert sent == [False, True]
+    swapped = private.client_version().startswith("5.1.")  # that client resumes where it is told to pause
+    assert sent == ([True, False, False, True] if swapped else [False, True])
     jobs.remove_schedule(NAME)
     assert jobs.schedule(NAME) is None
     jobs.delete(NAME)
@@ -300,6 +356,14 @@ def test_the_wheel_is_one_that_pip_installs_with_all_a_job_needs() -> None:
     record = [line.split(",") for line in opened.read(f"{info}/RECORD").decode().splitlines()]
     assert [name for name, _, _ in record] == opened.namelist()
     assert wheel.digest in wheel.name
+
+
+def test_what_a_monitor_needs_more_is_another_wheel() -> None:
+    more = packaging.wheel((*packaging.JOB_EXTRAS, "expectations"))
+    assert more.digest != packaging.wheel().digest
+    assert set(packaging.distributions((*packaging.JOB_EXTRAS, "expectations"))) - set(packaging.distributions()) == {
+        "great-expectations"
+    }
 
 
 def test_pip_installs_the_wheel(tmp_path: Path) -> None:
