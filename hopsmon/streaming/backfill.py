@@ -19,12 +19,12 @@ from hopsmon.streaming import checkpoint
 from hopsmon.streaming.plan import MonitorPlan, QueryPlan
 from hopsmon.streaming.ports import LogSource, ResultTables, Rewindable
 from hopsmon.streaming.progress import Progress, RunReport
+from hopsmon.streaming.rewrites import LATE_ONLY
 from hopsmon.streaming.tables import DRIFT, OUTLIERS, REJECTS, STATISTICS, TABLES, TIME, WINDOWS, TableSpec
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_LATE_ONLY = -1  # the revision of a row that only brings late counts for a window written before
 _INSTANT = timedelta(microseconds=1)
 _OF_A_WINDOW = ("model_name", "model_version", "slice", "window_start", "window_end")
 
@@ -120,6 +120,10 @@ class SpanStore:
     As windows close in order of time, each micro-batch's closed windows cover a stretch of it: what stood there goes,
     also rows that do not come again, and the new rows come. So a backfill that ends early, or finds that the log is
     gone, takes nothing away. Outliers, which come before their windows close, are held back until then.
+
+    All that is needed of a stretch is read before any of it goes, and kept until it is written: a store that fails in
+    between loses nothing. A process that is killed in between leaves the stretch of that micro-batch without some of its
+    rows: the same backfill again brings them back, but what was counted of late rows is gone if its windows were.
     """
 
     def __init__(self, tables: ResultTables, monitor: str, span: Span) -> None:
@@ -133,6 +137,7 @@ class SpanStore:
         self._late: set[tuple[Any, ...]] = set()  # windows that stood there: their late rows were counted
         self._ready: Mapping[str, pa.Table] = {}
         self._ready_for: int | None = None
+        self._going: list[tuple[str, tuple[datetime, datetime]]] = []  # what is still to be taken away, of which table
 
     def read(self, table: str, monitor: str | None = None) -> pa.Table:  # noqa: ARG002 - the port's
         """Nothing: the span is judged afresh, whatever the monitor has seen since."""
@@ -143,10 +148,14 @@ class SpanStore:
         if batch_id != self._ready_for:
             self._ready = self._prepared({name: TABLES[name].schema.empty_table() for name in TABLES} | dict(tables))
             self._ready_for = batch_id
+        while self._going:
+            name, between = self._going[0]
+            self._tables.delete(name, self._monitor, between)
+            self._going.pop(0)
         self._tables.write(self._ready, app_id, batch_id)
 
     def _prepared(self, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-        is_late = pc.field("revision") == _LATE_ONLY
+        is_late = pc.field("revision") == LATE_ONLY
         closed, late = (tables[WINDOWS.name].filter(condition) for condition in (~is_late, is_late))
         self.passed = self.passed or closed.filter(pc.field("window_start") >= _scalar(self._span.until)).num_rows > 0
         mine = {spec.name: self._span.of(spec, tables[spec.name]) for spec in (STATISTICS, DRIFT, REJECTS)}
@@ -164,7 +173,7 @@ class SpanStore:
         return mine | {WINDOWS.name: WINDOWS.table(rows)}
 
     def _in_place_of(self, windows: pa.Table, newest: datetime) -> list[dict[str, Any]]:
-        """Takes away what stands up to the end of the newest window; gives the rows that come in its place.
+        """The rows that come in the place of what stands up to the end of the newest window; notes what shall go.
 
         Late rows are in no statistic and may come long after the span: what was counted of them stays counted, and
         windows of which only late rows were seen stay.
@@ -182,9 +191,11 @@ class SpanStore:
                 new[key] |= {name: row[name] for name in ("late", "revision")}
             elif row["status"] == "partial":
                 new[key] = row
-        for spec in (WINDOWS, STATISTICS, DRIFT):
-            self._tables.delete(spec.name, self._monitor, (end, newest))
-        self._tables.delete(OUTLIERS.name, self._monitor, (start, newest - _INSTANT))
+        self._going = [
+            (OUTLIERS.name, (start, newest - _INSTANT)),
+            # The windows last: their late counts stand nowhere else.
+            *((spec.name, (end, newest)) for spec in (STATISTICS, DRIFT, WINDOWS)),
+        ]
         self._through = newest
         return list(new.values())
 

@@ -13,7 +13,7 @@ import pytest
 
 from hopsmon.adapters.local.store import LocalStore
 from hopsmon.core.techniques import registry
-from hopsmon.errors import OutsideError
+from hopsmon.errors import OutsideError, TransientError
 from hopsmon.streaming.backfill import Span, SpanStore
 from hopsmon.streaming.tables import TABLES
 from tests.support.engine import START, SmallEngine, requests
@@ -191,6 +191,51 @@ def test_a_micro_batch_that_fails_half_way_is_written_whole(store: LocalStore, t
     run(small, 0, 8, step=2)
     assert seen
     assert everything(store) == undisturbed
+
+
+def late_counts(store: LocalStore) -> dict[datetime, tuple[int, int]]:
+    return {row["window_start"]: (row["late"], row["revision"]) for row in store.read("hopsmon_windows").to_pylist()}
+
+
+class FailingToDelete(LocalStore):
+    """Fails once, when so many tables of a micro-batch have lost their rows."""
+
+    left = -1
+
+    def delete(self, table: str, monitor: str | None, between: Any) -> int:
+        self.left -= 1
+        if self.left == -1:
+            raise TransientError("away", 0.0)
+        return super().delete(table, monitor, between)
+
+
+@pytest.mark.parametrize("tables_deleted", [0, 1, 2, 3])
+def test_late_counts_survive_a_store_that_fails_between_two_deletions(tmp_path: Path, tables_deleted: int) -> None:
+    store = FailingToDelete(tmp_path)
+    live = engine(store)
+    live.run([minutes_of(0, 4)])
+    live.run([minutes_of(2, 3)])  # a minute later than its window: 60 late rows
+    live.run([minutes_of(4, 8)])
+    live.end()
+    before = late_counts(store)
+    assert 60 in [late for late, _ in before.values()]
+    spanned = SpanStore(store, "credit", SPAN)
+    plain, failed = spanned.write, 0
+
+    def as_the_engine_does(tables: Any, app_id: str, batch_id: int) -> None:
+        nonlocal failed
+        store.left = tables_deleted
+        try:
+            plain(tables, app_id, batch_id)
+        except TransientError:
+            failed += 1
+            plain(tables, app_id, batch_id)
+        store.left = -1
+
+    spanned.write = as_the_engine_does  # type: ignore[method-assign]
+    run(engine(spanned, "backfill"), 0, 8, step=2)
+    assert failed
+    assert late_counts(store) == before
 
 
 def test_other_monitors_are_left_alone(store: LocalStore) -> None:
