@@ -130,7 +130,8 @@ class ProjectJobs:
         calls = (job.resume_schedule, job.pause_schedule) if enabled else (job.pause_schedule, job.resume_schedule)
         with _quietly(f"The schedule of job '{name}'"):
             if not any(bool(call().enabled) is enabled for call in calls):
-                raise OutsideError(f"Hopsworks does not {'resume' if enabled else 'pause'} the schedule of job '{name}'.")
+                word = "resume" if enabled else "pause"
+                raise OutsideError(f"Hopsworks does not {word} the schedule of job '{name}'.")
 
     def alert_on_failure(self, name: str, receiver: str) -> bool:
         """Tell a receiver when a run fails; whether that is new. A job tells one receiver of a failure.
