@@ -31,6 +31,7 @@ def project(kafka: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with HopsworksServer(folder, tls=True, kafka=kafka.bootstrap_servers, version=client_version()) as server:
         hopsworks_flights.seed(server, topic)
         packages = folder / "packages"  # what a notebook installs does not stay in the environment of the tests
+        packages.mkdir()
         yield {
             **server.environment,
             **spark_of_the_image(folder),

@@ -20,6 +20,8 @@ def spark_of_the_image(folder: Path) -> dict[str, str]:
         "spark.sql.warehouse.dir": (folder / "catalogue").as_uri(),
         "spark.hadoop.javax.jdo.option.ConnectionURL": "jdbc:derby:memory:catalogue;create=true",
         "spark.sql.shuffle.partitions": "2",
+        "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.ui.showConsoleProgress": "false",
         "spark.ui.enabled": "false",
     }
     use_java()
