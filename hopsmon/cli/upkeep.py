@@ -36,6 +36,18 @@ def vacuum(
     _tell(connect(store).vacuum(retention_hours=retention_hours, dry_run=dry_run))
 
 
+def deploy_maintenance(
+    store: str = STORE,
+    schedule: str = typer.Option("0 0 3 ? * * *", "--schedule", metavar="CRON", help="When it runs, UTC."),
+    keep: str | None = typer.Option(None, "--keep", help="Delete result rows that are older, as 90d (default: none)."),
+) -> None:
+    """Let a job of a Hopsworks project do both each night, for all its monitors.
+
+    [bold]hopsmon deploy-maintenance --store hopsworks:PROJECT --keep 90d[/bold]
+    """
+    out.print(str(connect(store).deploy_maintenance(schedule, keep=keep)), markup=False, soft_wrap=True)
+
+
 def _tell(results: Mapping[str, Mapping[str, int]]) -> None:
     for table, result in results.items():
         numbers = ", ".join(f"{value:,} {what.replace('_', ' ')}" for what, value in result.items())

@@ -107,6 +107,9 @@ class LocalOperations:
         except HopsmonError as error:
             running.outcome = f"failed: {error}"
             LOG.error("monitor %s: %s", self._monitor.name, running.outcome)
+        except Exception as error:  # noqa: BLE001 - nobody else is told how this thread ends
+            running.outcome = f"failed by a defect: {type(error).__name__}: {error}"
+            LOG.exception("monitor %s: %s", self._monitor.name, running.outcome)
         else:
             running.outcome = f"stopped: {report.line()}"
 

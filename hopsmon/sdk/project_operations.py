@@ -9,9 +9,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hopsmon.errors import ConfigError, TransientError
-from hopsmon.sdk.operations import BEGINNING, END, newest_window, told
+from hopsmon.sdk.operations import BEGINNING, END, LOG, newest_window, told
 from hopsmon.sdk.told import Deployment, MonitorStatus, Told
-from hopsmon.wiring.deployment import DeploySettings, arguments_of, deploy, job_name, jobs_of, mode_of
+from hopsmon.wiring.deployment import (
+    MAINTENANCE,
+    DeploySettings,
+    arguments_of,
+    deploy,
+    job_name,
+    jobs_of,
+    mode_of,
+)
 
 if TYPE_CHECKING:
     from hopsmon.adapters.hopsworks.jobs import JobRun, ProjectJobs
@@ -19,6 +27,9 @@ if TYPE_CHECKING:
 
 _STOPS_WITHIN = 120.0  # seconds
 _LOOK_EVERY = 2.0
+_NEEDS_MAINTENANCE = (
+    "the result tables get a small file a write, which slows reading: store.deploy_maintenance() merges them each night"
+)
 
 
 class ProjectOperations:
@@ -36,8 +47,11 @@ class ProjectOperations:
     def deploy(self, settings: DeploySettings) -> Deployment:
         """Make or change its job."""
         done = deploy(self._monitor.config, settings)
-        mode = mode_of(arguments_of(self._jobs, self._name) or "")
-        return Deployment(self._name, done.steps, done.url, done.job, mode, done.schedule, done.environment)
+        mode, steps = mode_of(arguments_of(self._jobs, self._name) or ""), done.steps
+        if self._jobs.config(MAINTENANCE) is None:
+            LOG.info("monitor %s: %s", self._name, _NEEDS_MAINTENANCE)
+            steps = (*steps, _NEEDS_MAINTENANCE)
+        return Deployment(self._name, steps, done.url, done.job, mode, done.schedule, done.environment)
 
     def status(self) -> MonitorStatus:
         """Its job, the job's last run, and its newest window."""
@@ -96,10 +110,12 @@ class ProjectOperations:
         return self._told(*steps)
 
     def schedule(self, cron: str | None) -> Told:
-        """Schedule it; None: no more."""
-        if cron is not None:
+        """Schedule it; None: no more. Nothing else of a job that is there changes."""
+        if cron is not None and arguments_of(self._jobs, self._name) is None:
             done = self.deploy(DeploySettings(schedule=cron))
             return told(self._name, done.steps, done.url)
+        if cron is not None:
+            return self._told(self._jobs.set_schedule(self._job, cron))
         self._mode()
         if self._jobs.schedule(self._job) is None:
             return self._told("it has no schedule")
@@ -120,11 +136,10 @@ class ProjectOperations:
         if arguments_of(self._jobs, self._name) is None:
             steps = [f"there is no job {self._job}"]
         else:
-            stopped = self._jobs.stop(self._job)
-            if stopped and not keep_results:
-                self._wait_for_the_end()  # else it would go on writing
             if self._jobs.schedule(self._job) is not None:
-                self._jobs.remove_schedule(self._job)
+                self._jobs.remove_schedule(self._job)  # first: else it may start what was just stopped
+            stopped = self._jobs.stop(self._job)
+            self._wait_for_the_end()  # else it would go on writing
             self._jobs.delete(self._job)
             steps = [*(f"stopped run {run.id}" for run in stopped), f"job {self._job}, schedule and list of runs: gone"]
         if keep_results:

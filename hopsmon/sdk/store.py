@@ -18,6 +18,7 @@ from hopsmon.errors import ConfigError, UnknownNameError
 from hopsmon.sdk.builder import MonitorBuilder
 from hopsmon.sdk.monitor import Monitor
 from hopsmon.sdk.results import Results
+from hopsmon.sdk.told import Maintenance
 from hopsmon.streaming.tables import STATES
 from hopsmon.wiring.homes import MONITORS
 
@@ -197,6 +198,22 @@ class Store:
     def vacuum(self, *, retention_hours: float | None = None, dry_run: bool = False) -> Mapping[str, Mapping[str, int]]:
         """Delete files no version in the retention time needs; see `hopsmon vacuum`."""
         return _added(tables.vacuum(retention_hours=retention_hours, dry_run=dry_run) for tables in self._tables())
+
+    def deploy_maintenance(
+        self, schedule: str = "0 0 3 ? * * *", *, keep: timedelta | str | None = None
+    ) -> Maintenance:
+        """Let a job of this project merge and remove files of all result tables, as `optimize` and `vacuum` do.
+
+        Args:
+            schedule: a Quartz expression, UTC.
+            keep: delete result rows that are older, as "90d"; None keeps all.
+
+        Raises:
+            ConfigError: something is wrong; or this store is a folder: the message says how cron does it.
+            OutsideError: Hopsworks cannot be reached, or the environment could not be built.
+        """
+        done = wiring.deploy_maintenance(self._home, schedule, keep)
+        return Maintenance("", done.steps, done.url, done.job, done.schedule)
 
     def _tables(self) -> list[ResultTables]:
         """All result tables: in a project there may be several versions of them, as its monitors say."""

@@ -69,6 +69,24 @@ class Deployment(Told):
         return f"Monitor {self.monitor} is job {self.job}, which {when}."
 
 
+@dataclass(frozen=True, repr=False)
+class Maintenance(Told):
+    """The upkeep of a project's result tables as a job; it is no monitor's.
+
+    Attributes:
+        job: its name in the project.
+        schedule: its Quartz expression.
+    """
+
+    job: str = ""
+    schedule: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The first line."""
+        return f"Job {self.job} keeps the result tables of all monitors quick and small: it runs at {self.schedule}."
+
+
 @dataclass(frozen=True)
 class Lag:
     """The newest window that was written.

@@ -122,7 +122,7 @@ class SpanStore:
     gone, takes nothing away. Outliers, which come before their windows close, are held back until then.
 
     All that is needed of a stretch is read before any of it goes, and kept until it is written: a store that fails in
-    between loses nothing. A process that is killed in between leaves the stretch of that micro-batch without some of its
+    between loses nothing. A process that is killed in between leaves that micro-batch's stretch without some of its
     rows: the same backfill again brings them back, but what was counted of late rows is gone if its windows were.
     """
 

@@ -5,6 +5,7 @@ from hopsmon.wiring.expectations import overview_of
 from hopsmon.wiring.homes import LocalHome, home_at, home_of, store_section, version_of
 from hopsmon.wiring.keeping import kept_at_home
 from hopsmon.wiring.logs import log_of
+from hopsmon.wiring.maintenance import deploy_maintenance
 from hopsmon.wiring.plans import monitor_plan, query_plans, schema_of
 from hopsmon.wiring.reference import baseline_in, baseline_of, baseline_of_data, read_baseline_of
 from hopsmon.wiring.runs import own_session, reset_checkpoints, run_plans, session_for
@@ -15,6 +16,7 @@ __all__ = [
     "baseline_in",
     "baseline_of",
     "baseline_of_data",
+    "deploy_maintenance",
     "home_at",
     "home_of",
     "kept_at_home",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from hopsmon.adapters.hopsworks.quartz import EXAMPLE, to_unix
 from hopsmon.config import HopsworksConfig, MonitorConfig
 from hopsmon.core.schema import ModelRef
 from hopsmon.errors import ConfigError
+from hopsmon.wiring.deployable import check_deployable
 from hopsmon.wiring.hopsworks import connection_of
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ INSTALLS = ("auto", "pyfiles", "wheel")
 _CRONTAB_FIELDS = 5
 _ONCE = "--once"
 _NAMES_ITS_MONITOR = "--monitor"
+MAINTENANCE = "hopsmon_maintain"  # the job of all monitors; see wiring/maintenance.py
+_LOG = logging.getLogger("hopsmon.wiring")
 
 
 @dataclass(frozen=True)
@@ -84,14 +88,16 @@ def deploy(config: MonitorConfig, settings: DeploySettings) -> Deployed:
     """Make the monitor's job what it shall be; without a mode, as it runs already, at first scheduled.
 
     Raises:
-        ConfigError: something does not fit, or the job is another monitor's.
+        ConfigError: something does not fit, or would not be found on the cluster, or the job is another monitor's.
         OutsideError: Hopsworks cannot be reached, or an environment could not be built.
     """
     from hopsmon.adapters.hopsworks.deploying import JobSpec
     from hopsmon.adapters.hopsworks.deploying import deploy as deploy_job
     from hopsmon.adapters.hopsworks.packaging import JOB_EXTRAS
 
-    name = job_name(config.name)
+    by_hand, name = check_deployable(config), job_name(config.name)
+    if name == MAINTENANCE:
+        raise ConfigError(f"Job '{name}' is the maintenance of all monitors: give monitor {config.name} another name.")
     before = arguments_of(jobs_of(config), config.name)
     mode = settings.mode or ("scheduled" if before is None else mode_of(before))
     arguments = f"{_NAMES_ITS_MONITOR} {config.name}" + (f" {_ONCE}" if mode == "scheduled" else "")
@@ -107,7 +113,10 @@ def deploy(config: MonitorConfig, settings: DeploySettings) -> Deployed:
         schedule=settings.schedule,
         alert_receiver=settings.alert_receiver,
     )
-    return deploy_job(connection_of(config.hopsworks), spec)
+    done = deploy_job(connection_of(config.hopsworks), spec)
+    for step in by_hand:
+        _LOG.warning("monitor %s: %s", config.name, step)
+    return replace(done, steps=(*done.steps, *by_hand))
 
 
 def model_served_by(settings: HopsworksConfig, deployment: str) -> ModelRef:

@@ -32,6 +32,7 @@ COMMANDS = (
     "doctor",
     "optimize",
     "vacuum",
+    "deploy-maintenance",
 )
 
 

@@ -16,6 +16,7 @@ from hopsmon.adapters.hopsworks.private import client_version
 from hopsmon.streaming.jvm import jars_for, use_java
 from hopsmon.testing.hopsworks_server import HopsworksServer
 from hopsmon.testing.hopsworks_server.runners import RunsScript
+from hopsmon.wiring import deployable
 from tests.apps.test_cli_run import write_events
 from tests.conftest import DELTA
 
@@ -53,6 +54,7 @@ def test_the_scheduler_runs_what_was_deployed(
     server: HopsworksServer, train: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # not the checkout, where Python would find hopsmon by itself
+    monkeypatch.setattr(deployable, "MOUNTS", (str(tmp_path),))  # the cluster is this machine
     events = tmp_path / "events"
     events.mkdir()
     write_events(events, "warm", 0, 200.0)

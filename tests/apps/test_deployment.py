@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from hopsmon.sdk import project_operations
 from hopsmon.streaming.tables import WINDOWS
 from hopsmon.testing.hopsworks_server import HopsworksServer
 from hopsmon.testing.hopsworks_server.runners import fails, stays
-from hopsmon.wiring.deployment import DeploySettings
+from hopsmon.wiring.deployment import DeploySettings, jobs_of
 from tests.apps.conftest import Run
 from tests.apps.test_cli_run import WINDOWS as HOURS
 from tests.apps.test_cli_run import write_events
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 EVERY_FIVE = "0 */5 * ? * * *"
 JOB = "hopsmon_flights"
+EXECUTIONS = f"/project/119/jobs/{JOB}/executions"
+STATUS = f"{EXECUTIONS}/1/status"
+MAINTENANCE = "hopsmon_maintain"
+EVENTS = "/hopsfs/Resources/events"  # what jobs see of the project
 HOUR = dt.timedelta(hours=1)
 
 
@@ -43,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HopsworksServer
 def monitor(server: HopsworksServer, train: Path) -> hopsmon.Monitor:
     """A monitor that is saved in a project; its baseline with it."""
     builder = hopsmon.connect(server.login()).create_model_monitor("flights", model="flight_delay", model_version=1)
-    return builder.with_log(files="/events").with_reference_data(train, predictions=["score"]).save()
+    return builder.with_log(files=EVENTS).with_reference_data(train, predictions=["score"]).save()
 
 
 def deployed(monitor: hopsmon.Monitor, *args: Any, **settings: Any) -> Any:
@@ -69,7 +74,7 @@ def test_what_was_deployed_and_where_to_look(
     assert f"  job {JOB}: made" in lines
     assert lines[-1] == f"  look: http://{server.host}:{server.port}/p/119/jobs/named/{JOB}"
     assert all(line.strip() in caplog.text for line in lines[1:-1])
-    assert server.requests[-1].status < 400
+    assert all(one.status < 400 for one in server.requests if one.method != "GET")
 
 
 def test_a_continuous_job_keeps_its_mode_until_another_is_said(monitor: hopsmon.Monitor) -> None:
@@ -133,6 +138,16 @@ def test_a_job_that_is_started_is_made_first_and_never_waited_for(
     assert "schedule: 0 0 * ? * * *" in monitor.schedule("0 0 * ? * * *").steps
 
 
+def test_another_schedule_changes_nothing_else(server: HopsworksServer, monitor: hopsmon.Monitor) -> None:
+    deployed(monitor, mode="continuous", properties={"spark.a": "1"})
+    before = len(server.requests)
+    assert monitor.schedule(EVERY_FIVE).steps == (f"schedule: {EVERY_FIVE}",)
+    changed = [f"{one.method} {one.path}" for one in server.requests[before:] if one.method != "GET"]
+    assert changed == [f"POST /project/119/jobs/{JOB}/schedule/v2"]
+    with pytest.raises(ConfigError, match="it has 5 fields, not 7"):
+        monitor.schedule("*/5 * * * *")
+
+
 def test_stopping_a_scheduled_run_leaves_the_schedule(server: HopsworksServer, monitor: hopsmon.Monitor) -> None:
     server.job_runner = stays
     deployed(monitor, EVERY_FIVE)
@@ -190,6 +205,44 @@ def test_a_job_goes_and_the_results_stay(server: HopsworksServer, monitor: hopsm
     assert monitor.store.monitor("flights").config == monitor.config
 
 
+@pytest.mark.parametrize("keep_results", [True, False])
+def test_nothing_starts_again_what_undeploying_has_stopped(
+    server: HopsworksServer, monitor: hopsmon.Monitor, monkeypatch: pytest.MonkeyPatch, keep_results: bool
+) -> None:
+    class TakesItsTime:
+        """Ends when it was looked at twice after it was asked to; the clock of the schedule ticks as it is asked."""
+
+        def __init__(self, run: Any) -> None:
+            self.inner = stays(run)
+            self.looks: int | None = None
+
+        def phase(self) -> Any:
+            if self.looks is not None:
+                self.looks += 1
+            if self.looks == 2:
+                self.inner.stop()
+            return self.inner.phase()
+
+        def stop(self) -> None:
+            if self.looks is None:
+                self.looks = 0
+                ticks.append(bool(server._state.schedules))
+
+        def end(self) -> None:
+            self.inner.end()
+
+    ticks: list[bool] = []
+    monkeypatch.setattr(project_operations, "_LOOK_EVERY", 0.0)
+    server.job_runner = TakesItsTime
+    deployed(monitor, EVERY_FIVE, mode="continuous")
+    monitor.start()
+    monitor.undeploy(keep_results=keep_results)
+    assert ticks == [False]  # what keeps it alive was gone before
+    asked = [f"{one.method} {one.path}" for one in server.requests]
+    stopped, deleted = (asked.index(one) for one in (f"PUT {STATUS}", f"DELETE /project/119/jobs/{JOB}"))
+    assert f"GET {EXECUTIONS}" in asked[stopped:deleted]
+
+
 def test_results_go_only_after_the_run_has_ended(
     server: HopsworksServer, monitor: hopsmon.Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +296,69 @@ def test_wrong_settings_are_refused(monitor: hopsmon.Monitor, settings: dict[str
     with pytest.raises(ConfigError) as caught:
         monitor.deploy(**settings)
     assert error in str(caught.value)
+
+
+def test_what_only_this_machine_has_is_refused(
+    server: HopsworksServer, monitor: hopsmon.Monitor, tmp_path: Path
+) -> None:
+    local = monitor.store.create_monitor(monitor.config, log={"files": {"path": str(tmp_path)}})
+    before = len(server.requests)
+    with pytest.raises(
+        ConfigError, match=r"log.files.path: '.*' is a place of this machine, not below /hopsfs: upload"
+    ):
+        deployed(local)
+    secret = {"kafka.ssl.truststore.password": f"file:{tmp_path}/password"}
+    kafka = {"bootstrap_servers": "broker:9092", "topic": "log", "options": secret}
+    of_a_file = monitor.store.create_monitor(monitor.config, log={"kafka": kafka})
+    with pytest.raises(ConfigError) as caught:
+        deployed(of_a_file)
+    assert f"log.kafka.options.kafka.ssl.truststore.password: file:{tmp_path}/password is a file of this" in str(
+        caught.value
+    )
+    assert "refer to file:/hopsfs/Resources/" in str(caught.value)
+    assert not [one for one in server.requests[before:] if "/jobs" in one.path]
+
+
+def test_a_job_with_a_suite_needs_its_library(monitor: hopsmon.Monitor, tmp_path: Path) -> None:
+    kept = {"expectation_type": "expect_column_values_to_not_be_null", "kwargs": {"column": "temp"}, "meta": {}}
+    suite = tmp_path / "suite.json"
+    suite.write_text(json.dumps({"expectation_suite_name": "flights", "expectations": [kept], "meta": {}}))
+    without = deployed(monitor).steps
+    with_suite = deployed(monitor.store.create_monitor(monitor.config, expectations={"file": str(suite)})).steps
+    assert not any("great-expectations" in step for step in without)
+    assert any("it must have" in step and "great-expectations" in step for step in with_suite)
+
+
+def test_variables_that_the_job_must_have_are_told(monitor: hopsmon.Monitor) -> None:
+    secret = {"kafka.ssl.truststore.password": "env:TRUST", "kafka.ssl.key.password": "file:/hopsfs/Resources/key"}
+    kafka = {"bootstrap_servers": "broker:9092", "topic": "log", "options": secret}
+    done = deployed(monitor.store.create_monitor(monitor.config, log={"kafka": kafka}))
+    assert "the job must have the environment variable TRUST, which the configuration refers to" in done.steps
+
+
+def test_a_job_keeps_the_tables_of_all_monitors_in_order(server: HopsworksServer, monitor: hopsmon.Monitor) -> None:
+    assert "store.deploy_maintenance() merges them" in str(deployed(monitor))
+    done = monitor.store.deploy_maintenance(keep="90d")
+    everything = "keeps the result tables of all monitors quick and small: it runs at 0 0 3 ? * * *."
+    assert str(done).splitlines()[0] == f"Job {MAINTENANCE} {everything}"
+    (config,) = [one.body for one in server.requests if one.method == "PUT" and one.path.endswith(MAINTENANCE)]
+    assert config["appPath"] == "hdfs:///Projects/demo/Resources/hopsmon/jobs/hopsmon_maintain.py"
+    assert config["defaultArgs"] == "--store hopsworks: --keep-days 90"
+    assert server.dataset("Resources/hopsmon/jobs/hopsmon_maintain.py").is_file()
+    before = len(server.requests)
+    assert f"job {MAINTENANCE}: is there" in monitor.store.deploy_maintenance(keep="90d").steps
+    assert {one.method for one in server.requests[before:]} == {"GET"}
+    assert "deploy_maintenance" not in str(deployed(monitor))
+
+
+def test_a_monitors_job_is_not_taken_for_maintenance(monitor: hopsmon.Monitor) -> None:
+    clash = monitor.store.create_monitor(monitor.config, name="maintain")
+    with pytest.raises(ConfigError, match=f"Job '{MAINTENANCE}' is the maintenance of all monitors: give monitor main"):
+        deployed(clash)
+    jobs = jobs_of(monitor.config)
+    jobs.put(MAINTENANCE, {**jobs.defaults(), "appPath": "hdfs:///Projects/demo/Resources/mine.py"})
+    with pytest.raises(ConfigError, match="that is not hopsmon's"):
+        monitor.store.deploy_maintenance()
 
 
 def test_without_the_results_the_rest_is_told(server: HopsworksServer, monitor: hopsmon.Monitor) -> None:
@@ -310,6 +426,26 @@ def test_in_a_folder_a_run_that_fails_says_so(local: hopsmon.Monitor) -> None:
     assert "failed: There is no folder /nowhere" in broken.status().note
 
 
+def test_in_a_folder_a_run_that_ends_by_a_defect_says_so(
+    local: hopsmon.Monitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def defect(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("of what")
+
+    monkeypatch.setattr(hopsmon.Monitor, "run", defect)
+    local.start()
+    for thread in threading.enumerate():
+        if thread.name == "hopsmon flights":
+            thread.join()
+    assert local.status().note.endswith("failed by a defect: ZeroDivisionError: of what")
+    assert "Traceback" in caplog.text
+
+
+def test_in_a_folder_cron_maintains(local: hopsmon.Monitor) -> None:
+    with pytest.raises(ConfigError, match=r"\n  0 3 \* \* \* hopsmon optimize --store /"):
+        local.store.deploy_maintenance()
+
+
 def test_a_result_table_is_read_as_hopsworks_users_do(run: Run, store_folder: Path, train: Path) -> None:
     builder = hopsmon.connect(store_folder).create_model_monitor("flights", model="flight_delay")
     monitor = builder.with_log(files="events").with_reference_data(train).save()
@@ -320,7 +456,7 @@ def test_a_result_table_is_read_as_hopsworks_users_do(run: Run, store_folder: Pa
 IN_A_PROJECT = """
 name: flights
 model: {name: flight_delay, version: 1}
-log: {files: {path: events}}
+log: {files: {path: /hopsfs/Resources/events}}
 baseline: {data: {path: train.parquet, predictions: [score], exclude: [label]}}
 store: {hopsworks: {}}
 """
@@ -346,6 +482,9 @@ def test_the_command_line_deploys_asks_and_undeploys(server: HopsworksServer, ru
     result = run("status", project_file)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("Monitor flights: running\n")
+    result = run("deploy-maintenance", "--store", "hopsworks:demo")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"Job {MAINTENANCE} keeps")
     result = run("undeploy", project_file)
     assert result.exit_code == 0, result.output
     assert "stopped run 1" in result.stdout
