@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 from hopsmon.adapters.hopsworks import private
 from hopsmon.adapters.hopsworks.failures import asking, missing
+from hopsmon.adapters.hopsworks.quiet import prints_on_stderr
 from hopsmon.errors import ConfigError, OutsideError
 
 Engine: TypeAlias = Literal["python", "spark", "spark-delta", "spark-no-metastore"]
@@ -119,7 +119,7 @@ def login(settings: LoginSettings = LoginSettings()) -> Connection:
     engine = settings.engine or ("spark" if inside else "python")
     try:
         # The client greets on stdout, which may be a command's JSON.
-        with contextlib.redirect_stdout(sys.stderr):
+        with prints_on_stderr():
             project = _inside(engine) if inside else _from_outside(settings, engine)
         return connect(project)
     except BaseException:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from hopsmon.adapters.hopsworks import private
 from hopsmon.adapters.hopsworks.connection import Connection
 from hopsmon.adapters.hopsworks.failures import asking
+from hopsmon.adapters.hopsworks.quiet import prints_on_stderr
 from hopsmon.adapters.hopsworks.views import feature_group
 from hopsmon.core.expectations.suite import Suite, suite_of
 from hopsmon.errors import ConfigError, HopsmonError
@@ -64,7 +63,7 @@ def attach(group: Any, suite: Suite) -> bool:
         feature_group_id=group.id,
     )
     # The client tells on stdout where the suite can be seen.
-    with asking(f"Attaching a suite to feature group '{group.name}'"), contextlib.redirect_stdout(sys.stderr):
+    with asking(f"Attaching a suite to feature group '{group.name}'"), prints_on_stderr():
         if before is not None:
             group.delete_expectation_suite()
         private.save_expectation_suite(group, made)

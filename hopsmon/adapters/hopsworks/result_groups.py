@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +10,7 @@ from hopsmon.adapters.hopsworks.connection import Connection
 from hopsmon.adapters.hopsworks.expectations import attach_result_suite
 from hopsmon.adapters.hopsworks.failures import asking
 from hopsmon.adapters.hopsworks.offline import OfflineTables
+from hopsmon.adapters.hopsworks.quiet import prints_on_stderr
 from hopsmon.adapters.hopsworks.result_schema import (
     another_version,
     features_of,
@@ -39,13 +38,14 @@ class ResultGroups:
 
     def find(self, spec: TableSpec) -> Any | None:
         """The feature group; None where nothing was written yet."""
-        if spec.name not in self._found:
-            with asking(self._what(spec)):
-                group = self._connection.feature_store.get_feature_group(spec.name, self._settings.version)
-            if group is None:
-                return None
+        known = self._found.get(spec.name)
+        if known is not None:
+            return known
+        with asking(self._what(spec)):
+            group = self._connection.feature_store.get_feature_group(spec.name, self._settings.version)
+        if group is not None:
             self._found[spec.name] = group
-        return self._found[spec.name]
+        return group
 
     def ready(self, spec: TableSpec) -> Any:
         """The feature group, to write to.
@@ -54,16 +54,19 @@ class ResultGroups:
             ConfigError: there is one of that version, and it is not what this hopsmon can write.
         """
         with self._lock:
-            if spec.name not in self._ready:
-                with asking(self._what(spec)), contextlib.redirect_stdout(sys.stderr):  # the client tells of new ones
-                    self._prepare(spec, self.find(spec) or self._make(spec))
-                self._ready.add(spec.name)
-            return self._found[spec.name]
+            if spec.name in self._ready:
+                return self._found[spec.name]
+            with asking(self._what(spec)), prints_on_stderr():  # the client tells of new ones
+                group = self.find(spec) or self._make(spec)
+                self._prepare(spec, group)
+            self._ready.add(spec.name)
+            return group
 
     def forget(self, spec: TableSpec) -> None:
         """Look it up again next time: somebody may have removed or changed it."""
-        self._found.pop(spec.name, None)
-        self._ready.discard(spec.name)
+        with self._lock:
+            self._found.pop(spec.name, None)
+            self._ready.discard(spec.name)
 
     def _what(self, spec: TableSpec) -> str:
         return f"Feature group '{spec.name}' version {self._settings.version}"

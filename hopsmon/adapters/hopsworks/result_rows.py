@@ -54,7 +54,7 @@ class Changes:
     Attributes:
         rows: all rows of the micro-batch, as they are in the end.
         written: those among them that are not there yet, or there with other values.
-        replacing: whether keys of these are there.
+        replacing: whether keys of these are there, or other rows of the same micro-batch.
     """
 
     rows: pa.Table
@@ -100,9 +100,11 @@ def changes(spec: TableSpec, stored: pa.Table, rows: pa.Table, writer: Writer) -
         kept.append(final)
         if fate is not _Fate.DONE:
             written.append(final)
-            replacing = replacing or fate is _Fate.REPLACES
+        # A second append of a micro-batch, with what its first had not, would be left out: Delta has its number.
+        replacing = replacing or fate is not _Fate.NEW
     schema = schema_of(spec)
-    return Changes(pa.Table.from_pylist(kept, schema), pa.Table.from_pylist(written, schema), replacing)
+    rows, fresh = pa.Table.from_pylist(kept, schema), pa.Table.from_pylist(written, schema)
+    return Changes(rows, fresh, replacing and bool(written))
 
 
 def _fate(spec: TableSpec, found: Mapping[str, Any] | None, row: Row, writer: Writer) -> _Fate:
