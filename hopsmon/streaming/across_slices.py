@@ -70,9 +70,7 @@ def ranked(findings: BySlice, rows: Mapping[str, int], importances: Mapping[str,
         return result
     ranking = rank_slices(slices, rows, importances)[:MOST_RANKED]
     result[""] = [
-        replace(finding, details={**finding.details, "slices": ranking})
-        if of_drifted_model(finding)
-        else finding
+        replace(finding, details={**finding.details, "slices": ranking}) if of_drifted_model(finding) else finding
         for finding in whole
     ]
     return result

@@ -217,7 +217,7 @@ def test_a_missing_extra_says_how_to_install_it(monitor_file: Path, monkeypatch:
     )
     kafka = {"kafka": {"bootstrap_servers": "b:9092", "topic": "t"}}
     with pytest.raises(ConfigError, match=r"pip install 'hopsmon\[kafka\]'"):
-        wiring.log_of(config(monitor_file, log=kafka)).source
+        wiring.log_of(config(monitor_file, log=kafka))
     with pytest.raises(ConfigError, match=r"pip install 'hopsmon\[local\]'"):
         wiring.home_at("x")
 

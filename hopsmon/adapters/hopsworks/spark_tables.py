@@ -114,11 +114,11 @@ class SparkTables:
         try:
             yield
         finally:
-            for name, value in before.items():
-                if value is None:
+            for name, earlier in before.items():
+                if earlier is None:
                     conf.unset(name)
                 else:
-                    conf.set(name, value)
+                    conf.set(name, earlier)
 
 
 def _location(group: Any) -> str:

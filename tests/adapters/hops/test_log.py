@@ -88,4 +88,4 @@ def test_a_topic_of_other_records_is_refused_before_anything_is_read(
     cluster.seed.kafka_schema("orders", {"type": "record", "name": "order", "fields": []})
     cluster.seed.kafka_topic("orders", schema="orders", schema_version=1)
     with pytest.raises(ConfigError, match="'orders' holds records 'order'"):
-        wiring.log_of(monitor(topic="orders")).source
+        wiring.log_of(monitor(topic="orders"))
