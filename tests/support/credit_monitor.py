@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 import pyarrow as pa
@@ -20,6 +20,7 @@ from tests.support.traffic import Traffic, reference
 SEQUENCES = ("e_detector", "cusum")  # those that keep a state from window to window
 WALL_CLOCKS = ("closed_at", "detected_at")
 FILES = 4
+Results: TypeAlias = dict[str, dict[tuple[Any, ...], dict[str, Any]]]  # rows by table and key
 _ARRIVED = 1_772_370_000  # an hour after the first event; a second from file to file: they are read in that order
 DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -56,7 +57,7 @@ def configuration(folder: Path, **sections: Any) -> dict[str, Any]:
     }
 
 
-def results(store: ResultStore) -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:
+def results(store: ResultStore) -> Results:
     """Every row of every table by its key, without the time of day at which it was written."""
     found = {}
     for name, spec in TABLES.items():
