@@ -56,6 +56,7 @@ def test_a_server_that_asks_for_certificates_lets_the_user_in(cluster: Hopsworks
     server.load_cert_chain(folder / "server.pem", folder / "server.key")
     server.load_verify_locations(folder / "ca.pem")
     server.verify_mode = ssl.CERT_REQUIRED
+    context = client_settings(brokers().options)["ssl_context"]
     seen = []
 
     def answer(listener: socket.socket) -> None:
@@ -66,7 +67,6 @@ def test_a_server_that_asks_for_certificates_lets_the_user_in(cluster: Hopsworks
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=answer, args=(listener,))
         thread.start()
-        context = client_settings(brokers().options)["ssl_context"]
         with socket.create_connection(listener.getsockname()) as plain, context.wrap_socket(plain) as secure:
             said = secure.recv(5)
         thread.join()
