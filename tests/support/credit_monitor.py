@@ -19,7 +19,6 @@ from tests.support.traffic import Traffic, reference
 
 SEQUENCES = ("e_detector", "cusum")  # those that keep a state from window to window
 WALL_CLOCKS = ("closed_at", "detected_at")
-FILES = 4
 Results: TypeAlias = dict[str, dict[tuple[Any, ...], dict[str, Any]]]  # rows by table and key
 _ARRIVED = 1_772_370_000  # an hour after the first event; a second from file to file: they are read in that order
 DELTA = {
@@ -28,14 +27,14 @@ DELTA = {
 }
 
 
-def write_log(folder: Path, traffic: Traffic) -> None:
+def write_log(folder: Path, traffic: Traffic, files: int = 4) -> None:
     """The traffic's events as files of one micro-batch each; in each a line that nobody can read."""
     folder.mkdir()
     lines = [
         orjson.dumps({**event.attributes, "data": orjson.loads(event.body or b"{}")}) for event in traffic.events()
     ]
-    size = -(-len(lines) // FILES)
-    for number in range(FILES):
+    size = -(-len(lines) // files)
+    for number in range(files):
         file = folder / f"{number}.jsonl"
         file.write_bytes(b"\n".join([*lines[number * size : (number + 1) * size], b"{broken"]) + b"\n")
         os.utime(file, (_ARRIVED + number, _ARRIVED + number))
