@@ -62,6 +62,13 @@ _PROJECT_WITHOUT = (
     f"{_PROJECT}/test_statistics_no_drift.py",
     f"{_PROJECT}/test_statistics_reading.py",
 )
+_JOBS = f"{_PROJECT}/test_jobs.py"
+# The client looks every five seconds whether an environment of the project is built.
+_SLOW_JOBS = (
+    f"{_JOBS}::test_another_base_gets_another_environment",
+    f"{_JOBS}::test_an_environment_without_the_wheel_is_not_taken_for_one_that_has_it",
+    f"{_JOBS}::test_what_is_not_said_stays",
+)
 _RULES = "testing/test_compliance.py::test_every_built_in_technique_keeps_the_rules"
 _STORE = "adapters/test_local_store.py"
 _STORE_WITHOUT = (f"{_STORE}::test_a_writer_killed_at_any_moment_is_completed_by_the_replay",)
@@ -118,14 +125,14 @@ ENVIRONMENTS = (
         extras=("hopsworks",),
         modules=_CLIENT,
         tests=(_PROJECT, _STORE),  # the store with hops-deltalake, which the client brings
-        without=(*_PROJECT_WITHOUT, *_STORE_WITHOUT),
+        without=(*_PROJECT_WITHOUT, *_STORE_WITHOUT, _JOBS),
     ),
     Environment(
         "hopsworks-5.1",
         extras=("hopsworks",),
         modules=_CLIENT,
         tests=(_PROJECT,),
-        without=_PROJECT_WITHOUT,
+        without=(*_PROJECT_WITHOUT, *_SLOW_JOBS),
         pins=(
             "hopsworks==5.1.2",
             "cachetools==6.2.6",
