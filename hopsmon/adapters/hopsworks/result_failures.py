@@ -16,6 +16,8 @@ _PASSING = re.compile(
     r"|kafka\.common\.errors\.(Timeout|Disconnect|Network)\w*|_ALL_BROKERS_DOWN|_TRANSPORT|_MSG_TIMED_OUT"
     r"|error sending request|[Cc]onnection (refused|reset|closed)|timed out"
 )
+# Whose exceptions are failures of the outside; what is left is a defect, and stays what it is.
+_THEIRS = ("hopsworks", "hsfs", "pyspark", "py4j", "deltalake", "_internal", "confluent_kafka", "cimpl")
 _NOT_INSTALLED = "Install what the client's engine needs: pip install 'hopsmon[hopsworks]'"
 
 
@@ -41,7 +43,10 @@ def using(what: str) -> Iterator[None]:
     except HopsmonError:
         raise
     except Exception as error:
-        raise _explained(_cause(error), what) from error
+        explained = _explained(_cause(error), what)
+        if explained is None:
+            raise
+        raise explained from error
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -51,7 +56,7 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _explained(error: BaseException, what: str) -> HopsmonError:
+def _explained(error: BaseException, what: str) -> HopsmonError | None:
     text = str(error)
     if isinstance(error, ImportError):
         return ConfigError(f"{what}: {error}. {_NOT_INSTALLED}")
@@ -62,7 +67,9 @@ def _explained(error: BaseException, what: str) -> HopsmonError:
         return known
     if _PASSING.search(text):
         return TransientError(f"{what}: the storage does not answer: {_shortened(text)}")
-    return known or OutsideError(f"{what}: {type(error).__name__}: {_shortened(text)}")
+    if known is None and (isinstance(error, OSError) or type(error).__module__.startswith(_THEIRS)):
+        return OutsideError(f"{what}: {type(error).__name__}: {_shortened(text)}")
+    return known
 
 
 def _shortened(text: str) -> str:
