@@ -37,8 +37,9 @@ def watched(
     outside = request.param == "outside"
     folder, topic = tmp_path_factory.mktemp(request.param), f"flightdelay-inference-{request.param}"
     kafka.create_topic(topic, 1)
-    today = pd.Timestamp.now("UTC").normalize()  # of drift long ago nobody is told
-    log = flights.Log(DAYS, moved=(today - pd.Timestamp(DAYS[1], tz="UTC")).to_pytimedelta())
+    # Of drift long ago nobody is told; and yesterday's window is open until its watermark has passed, at 01:00.
+    yesterday = pd.Timestamp.now("UTC").normalize() - pd.Timedelta(days=1)
+    log = flights.Log(DAYS, moved=(yesterday - pd.Timestamp(DAYS[1], tz="UTC")).to_pytimedelta())
     records = log.publish(kafka.bootstrap_servers, topic)
     with HopsworksServer(folder, tls=outside, kafka=kafka.bootstrap_servers) as server:
         flights.seed(server, topic)
