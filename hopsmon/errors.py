@@ -13,6 +13,21 @@ import difflib
 from collections.abc import Iterable
 
 
+def nearest(wanted: str, known: Iterable[str]) -> str | None:
+    """The known name that may have been meant; None where none is near."""
+    return next(iter(difflib.get_close_matches(wanted, list(known), n=1)), None)
+
+
+def did_you_mean(wanted: str, known: Iterable[str]) -> str:
+    """The question that a message ends with, a space before it; empty where no other name is near.
+
+    >>> did_you_mean("pis", ["ks", "psi"])
+    " Did you mean 'psi'?"
+    """
+    near = nearest(wanted, known)
+    return f" Did you mean '{near}'?" if near not in (None, wanted) else ""
+
+
 class HopsmonError(Exception):
     """Root of all errors raised on purpose by hopsmon."""
 
@@ -30,12 +45,11 @@ class UnknownNameError(ConfigError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        super().__init__(f"Unknown {kind} '{name}'. Known: {', '.join(names) or 'none'}.{hint}")
+        known_ones = ", ".join(names) or "none"
+        super().__init__(f"Unknown {kind} '{name}'. Known: {known_ones}.{did_you_mean(name, names)}")
         self.kind = kind
         self.name = name
-        self.nearest = near[0] if near else None
+        self.nearest = nearest(name, names)
 
 
 class OutsideError(HopsmonError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
@@ -12,7 +11,7 @@ from hopsmon.config.hopsworks import DeploymentLogConfig, FeatureLogConfig
 from hopsmon.config.kafka import HopsConfig, KafkaConfig
 from hopsmon.config.values import Place, Section, check_one_of
 from hopsmon.core.payloads.formats import FORMATS, format_names
-from hopsmon.errors import ConfigError
+from hopsmon.errors import ConfigError, did_you_mean
 
 
 class FilesConfig(Section):
@@ -49,9 +48,7 @@ def check_format(value: str) -> str:
     """A wire format that hopsmon or an installed package reads."""
     known = format_names()
     if value not in known:
-        near = difflib.get_close_matches(value, known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise ConfigError(f"Not allowed: {value!r}. Allowed: {', '.join(known)}.{hint}")
+        raise ConfigError(f"Not allowed: {value!r}. Allowed: {', '.join(known)}.{did_you_mean(value, known)}")
     return value
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import reprlib
 import typing
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hopsmon.config.secrets import looks_secret
-from hopsmon.errors import ConfigError
+from hopsmon.errors import ConfigError, did_you_mean
 
 Path: typing.TypeAlias = tuple[str | int, ...]
 
@@ -137,15 +136,13 @@ def _without_numbers(path: Path) -> Path:
 def unknown_key(key: str, known: typing.Iterable[str]) -> str:
     """The message for a key that no field has."""
     names = sorted(known)
-    near = difflib.get_close_matches(key, names, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"Unknown key '{key}'. Known: {', '.join(names) or 'none'}.{hint}"
+    return f"Unknown key '{key}'. Known: {', '.join(names) or 'none'}.{did_you_mean(key, names)}"
 
 
 def not_allowed(seen: str, allowed: Sequence[str]) -> str:
     """The message for a value outside a fixed set."""
-    near = difflib.get_close_matches(seen.strip("'"), allowed, n=1)
-    return f"Not allowed: {seen}. Allowed: {', '.join(allowed)}." + (f" Did you mean '{near[0]}'?" if near else "")
+    hint = did_you_mean(seen.strip("'"), allowed)
+    return f"Not allowed: {seen}. Allowed: {', '.join(allowed)}.{hint}"
 
 
 def _shown(detail: ErrorDetails, path: Path) -> str:

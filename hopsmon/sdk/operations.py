@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
+import pyarrow.compute as pc
+
 from hopsmon.errors import HopsmonError
 from hopsmon.sdk.told import Deployment, Lag, MonitorStatus, Told
 from hopsmon.streaming.ports import ResultTables
@@ -50,12 +52,14 @@ def operations_of(monitor: Monitor) -> Operations:
 def newest_window(tables: ResultTables, monitor: str) -> tuple[Lag | None, str]:
     """The newest window of all traffic; and why it is not known, where the results cannot be read from here."""
     try:
-        rows = tables.read(WINDOWS.name, monitor, ("slice", "window_end", "closed_at")).to_pylist()
+        rows = tables.read(WINDOWS.name, monitor, ("slice", "window_end", "closed_at"))
     except HopsmonError as error:
         return None, f"results: {error}"
-    mine = [row for row in rows if not row["slice"] and row["closed_at"] is not None]
-    newest = max(mine, key=lambda row: row["window_end"], default=None)
-    return (None, "no window yet") if newest is None else (Lag(newest["window_end"], newest["closed_at"]), "")
+    mine = rows.filter((pc.field("slice") == "") & pc.field("closed_at").is_valid())
+    if not mine.num_rows:
+        return None, "no window yet"
+    (newest,) = mine.sort_by([("window_end", "descending")]).slice(length=1).to_pylist()
+    return Lag(newest["window_end"], newest["closed_at"]), ""
 
 
 def told(monitor: str, steps: Sequence[str], url: str | None = None) -> Told:

@@ -17,6 +17,7 @@ from hopsmon.config import MonitorConfig, parse_duration
 from hopsmon.errors import ConfigError, UnknownNameError
 from hopsmon.sdk.builder import MonitorBuilder
 from hopsmon.sdk.monitor import Monitor
+from hopsmon.sdk.operations import BEGINNING
 from hopsmon.sdk.results import Results
 from hopsmon.sdk.told import Maintenance
 from hopsmon.streaming.tables import STATES
@@ -25,7 +26,6 @@ from hopsmon.wiring.homes import MONITORS
 if TYPE_CHECKING:
     from hopsmon.streaming.ports import Home, ResultTables
 
-_BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LOG = logging.getLogger("hopsmon.sdk")
 
 
@@ -184,7 +184,7 @@ class Store:
         Raises:
             OutsideError: the store cannot be written.
         """
-        span = (_BEGINNING, datetime.now(timezone.utc) - parse_duration(keep))
+        span = (BEGINNING, datetime.now(timezone.utc) - parse_duration(keep))
         deleted: Counter[str] = Counter()
         for tables in self._tables():
             names = [name for name in tables.tables() if name != STATES.name]

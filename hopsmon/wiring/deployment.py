@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from hopsmon.adapters.hopsworks.quartz import EXAMPLE, to_unix
 from hopsmon.config import HopsworksConfig, MonitorConfig
 from hopsmon.core.schema import ModelRef
-from hopsmon.errors import ConfigError
+from hopsmon.errors import ConfigError, did_you_mean
 from hopsmon.wiring.deployable import check_deployable
 from hopsmon.wiring.hopsworks import connection_of
 
@@ -155,6 +154,5 @@ def arguments_of(jobs: ProjectJobs, monitor: str) -> str | None:
 
 def _check_word(what: str, word: str, allowed: tuple[str, ...]) -> None:
     if word not in allowed:
-        near = difflib.get_close_matches(word, allowed, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(word, allowed)
         raise ConfigError(f"Unknown {what} '{word}'. Allowed: {', '.join(allowed)}.{hint}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -13,7 +12,7 @@ from hopsmon.core.payloads import OpenMessages
 from hopsmon.core.reference_slices import UNSLICEABLE
 from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
 from hopsmon.core.techniques import registry
-from hopsmon.errors import ConfigError
+from hopsmon.errors import ConfigError, did_you_mean
 from hopsmon.streaming.plan import MonitorPlan, QueryPlan
 from hopsmon.wiring.alerts import audience_of
 from hopsmon.wiring.expectations import expectation_techniques
@@ -134,7 +133,7 @@ def _feature_problem(
     if kind is None and name not in types:
         return (
             f"The baseline has no '{name}' among its {where}. Known: {', '.join(types) or 'none'}."
-            f"{_nearest(name, types)} If the baseline shall not know it, give its type: {{{name}: numeric}}."
+            f"{did_you_mean(name, types)} If the baseline shall not know it, give its type: {{{name}: numeric}}."
         )
     if kind is not None and types.get(name, kind) is not kind:
         return f"'{name}' is {types[name]} in the baseline, {kind} here. Build the baseline with --type {name}={kind}."
@@ -157,14 +156,14 @@ def _slice_problems(
             why = f"'{name}' is a prediction; requests, which features come with, do not carry it."
         else:
             why = f"The model has no feature '{name}'."
-        yield Problem(("slices", index), f"{why} Allowed: {', '.join(allowed) or 'none'}.{_nearest(name, allowed)}")
+        yield Problem(("slices", index), f"{why} Allowed: {', '.join(allowed) or 'none'}.{did_you_mean(name, allowed)}")
 
 
 def _importance_problems(importances: Iterable[str], features: Sequence[Feature]) -> Iterator[Problem]:
     names = [feature.name for feature in features]
     for name in importances:
         if name not in names:
-            why = f"The model has no feature '{name}'. Known: {', '.join(names) or 'none'}.{_nearest(name, names)}"
+            why = f"The model has no feature '{name}'. Known: {', '.join(names) or 'none'}.{did_you_mean(name, names)}"
             yield Problem(("importances", name), why)
 
 
@@ -179,13 +178,8 @@ def technique_problems(specs: Sequence[TechniqueSpec], features: Sequence[Featur
             if name in allowed:
                 continue
             why = f"'{name}' is {types[name]}." if name in types else f"The model has no feature '{name}'."
-            text = f"{why} {technique.name} can look at: {', '.join(allowed) or 'none'}.{_nearest(name, allowed)}"
+            text = f"{why} {technique.name} can look at: {', '.join(allowed) or 'none'}.{did_you_mean(name, allowed)}"
             yield Problem(("techniques", index, "features"), text)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def query_plans(configs: Sequence[MonitorConfig]) -> list[QueryPlan]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
@@ -23,7 +22,7 @@ from hopsmon.core.natural import LEAST_WINDOWS
 from hopsmon.core.reference_slices import UNSLICEABLE
 from hopsmon.core.schema import FeatureType, ModelRef
 from hopsmon.core.season import Season
-from hopsmon.errors import ConfigError
+from hopsmon.errors import ConfigError, did_you_mean
 from hopsmon.wiring.adapters import require
 from hopsmon.wiring.history import BaselineHistory
 from hopsmon.wiring.homes import home_of
@@ -194,10 +193,9 @@ def open_data(path: Path) -> ds.Dataset:
 def _check_columns(columns: Sequence[str], named: Mapping[str, Sequence[str]]) -> None:
     wrong = [(where, name) for where, names in named.items() for name in names if name not in columns]
     if wrong:
-        near = difflib.get_close_matches(wrong[0][1], columns, n=1)
         raise ConfigError(
             f"The reference data has no column {', '.join(f'{name!r} (named in {where})' for where, name in wrong)}."
-            f" It has: {', '.join(columns)}." + (f" Did you mean '{near[0]}'?" if near else "")
+            f" It has: {', '.join(columns)}.{did_you_mean(wrong[0][1], columns)}"
         )
 
 

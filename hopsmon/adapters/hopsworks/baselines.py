@@ -8,7 +8,7 @@ from typing import Any
 
 import hopsmon
 from hopsmon.adapters.hopsworks.connection import Connection
-from hopsmon.adapters.hopsworks.failures import asking, nearest
+from hopsmon.adapters.hopsworks.failures import asking
 from hopsmon.adapters.hopsworks.names import Roles, ViewFeatures, roles_of
 from hopsmon.adapters.hopsworks.references import Columns, FeatureGroupRef, Reference, Scan, TrainingDatasetRef
 from hopsmon.adapters.hopsworks.scans import Reading, scan_group, scan_training_data
@@ -23,7 +23,7 @@ from hopsmon.adapters.hopsworks.views import (
 )
 from hopsmon.core.baseline import Baseline, Provenance
 from hopsmon.core.schema import Feature, FeatureType, ModelRef, ModelSchema
-from hopsmon.errors import ConfigError
+from hopsmon.errors import ConfigError, did_you_mean
 
 TRAIN = "train"
 _SCAN = "Or have the data itself scanned: baseline, read: data."
@@ -156,7 +156,9 @@ def _split(dataset: Any, ref: TrainingDatasetRef) -> str | None:
     if wanted is None and names:
         raise ConfigError(f"The {ref.title} has the splits {', '.join(names)}: name one of them as split.")
     if wanted is not None and wanted not in names:
-        there = f"It has: {', '.join(names)}.{nearest(wanted, names)}" if names else "It has none: leave split out."
+        there = (
+            f"It has: {', '.join(names)}.{did_you_mean(wanted, names)}" if names else "It has none: leave split out."
+        )
         raise ConfigError(f"The {ref.title} has no split '{wanted}'. {there}")
     return wanted
 

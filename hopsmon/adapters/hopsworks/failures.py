@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hopsmon.errors import ConfigError, HopsmonError, OutsideError, TransientError
+from hopsmon.errors import ConfigError, HopsmonError, OutsideError, TransientError, did_you_mean
 
 SCOPES = "project, job, kafka, featurestore, dataset_view, dataset_create, modelregistry, serving and user"
 _OF_SPARK = ("pyspark.errors", "py4j")
@@ -113,14 +112,8 @@ def missing(kind: str, wanted: str, there: Iterable[str], next_step: str) -> Con
     names = list(dict.fromkeys(there))
     shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
     return ConfigError(
-        f"There is no {kind} '{wanted}'. There are: {shown or 'none'}.{nearest(wanted, names)} {next_step}"
+        f"There is no {kind} '{wanted}'. There are: {shown or 'none'}.{did_you_mean(wanted, names)} {next_step}"
     )
-
-
-def nearest(wanted: str, names: Iterable[str]) -> str:
-    """The name that may have been meant, as a question to end a sentence with; empty where none is near."""
-    near = difflib.get_close_matches(wanted, list(names), n=1)
-    return f" Did you mean '{near[0]}'?" if near and near[0] != wanted else ""
 
 
 def missing_version(kind: str, name: str, version: int, there: Iterable[int], next_step: str) -> ConfigError:

@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hopsmon.adapters.hopsworks.failures import nearest
 from hopsmon.core.schema import FeatureType
-from hopsmon.errors import ConfigError
+from hopsmon.errors import ConfigError, did_you_mean
 
 # Types of the offline store, which are Hive's; of text the data must say whether it is labels or free.
 _TYPES = {
@@ -172,7 +171,7 @@ def _known(names: Sequence[str], where: str, columns: Iterable[str], view: ViewF
     if wrong:
         raise ConfigError(
             f"{where}: {view.title} has no column '{wrong[0]}'. It has: {', '.join(there) or 'none'}."
-            f"{nearest(wrong[0], there)}"
+            f"{did_you_mean(wrong[0], there)}"
         )
     return list(dict.fromkeys(found))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import socket
 import ssl
@@ -10,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hopsmon.adapters.kafka.clients import NotForPython, admin, client_settings
-from hopsmon.errors import OutsideError, TransientError
+from hopsmon.errors import OutsideError, TransientError, did_you_mean
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_SECONDS = 5.0
@@ -111,7 +110,6 @@ def _find(wanted: Sequence[str], there: Sequence[str], bootstrap_servers: str) -
     for topic in wanted:
         if topic in there:
             continue
-        near = difflib.get_close_matches(topic, there, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(topic, there)
         names = ", ".join(there[:_NAMES_SHOWN]) + (", …" if len(there) > _NAMES_SHOWN else "")
         raise OutsideError(f"Kafka at {bootstrap_servers} has no topic '{topic}'. It has: {names or 'none'}.{hint}")
