@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from hopsmon.adapters.kafka.broker import LocalBroker
-
-DELTA = "io.delta:delta-spark_4.1_2.13:4.3.0"
 
 # Warnings are errors; these are of others, and cannot be mended here.
 THEIR_WARNINGS = (
@@ -37,13 +36,20 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", line)
 
 
+def delta() -> str:
+    """Delta's jars for the Spark that is installed."""
+    from hopsmon.streaming.spark_lines import delta_package
+
+    return delta_package(version("delta-spark"))
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A local session with the Kafka and Delta jars."""
     from hopsmon.adapters.kafka.source import KafkaSource
     from hopsmon.streaming.session import local_session
 
-    packages = (*KafkaSource("127.0.0.1:1", ("none",)).packages, DELTA)
+    packages = (*KafkaSource("127.0.0.1:1", ("none",)).packages, delta())
     settings = {
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

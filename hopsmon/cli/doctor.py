@@ -25,7 +25,7 @@ _PACKAGES: tuple[tuple[str, tuple[int, ...], tuple[int, ...], str | None], ...] 
     ("numpy", (1, 26), (3,), None),
     ("pyarrow", (22,), (26,), None),
     ("datasketches", (5, 2), (6,), None),
-    ("pyspark", (4, 1), (4, 2), "spark"),
+    ("pyspark", (3, 5), (4, 2), "spark"),
     ("pandas", (2, 2), (3,), "spark"),
     ("kafka-python", (2, 2), (4,), "kafka"),
 )

@@ -54,7 +54,7 @@ def to_arrow(frame: Any) -> pa.Table:
     if type(frame).__module__.startswith("pyspark"):
         raise ConfigError(
             "A Spark DataFrame may not fit into one process: hopsmon.baseline_of_frame(frame, model) builds its"
-            " baseline on the cluster; or pass a sample: frame.limit(100_000).toArrow()."
+            " baseline on the cluster; or pass a sample: frame.limit(100_000).toArrow(), or .toPandas() in Spark 3.5."
         )
     try:
         table = _as_table(frame)

@@ -52,6 +52,7 @@ def run(parser: argparse.ArgumentParser, arguments: Sequence[str], work: Work) -
     log.info("hopsmon %s (%s), Python %s, process %d", hopsmon.__version__, where, python, os.getpid())
     stop = threading.Event()
     try:
+        wiring.check_spark_of_job()
         with wiring.own_session(), wiring.stopping_on_signals(stop, log.info):
             work(known, stop)
     except HopsmonError as error:

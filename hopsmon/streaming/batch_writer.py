@@ -14,6 +14,7 @@ from hopsmon.core.finding import Finding, Reason
 from hopsmon.core.payloads import RejectReason
 from hopsmon.errors import TransientError
 from hopsmon.streaming import judge
+from hopsmon.streaming.arrow_frames import to_arrow
 from hopsmon.streaming.delivery import Deliveries
 from hopsmon.streaming.flag_counts import from_ipc
 from hopsmon.streaming.flagged import OUTLIERS, REJECTS
@@ -54,7 +55,7 @@ class BatchWriter:
     def write(self, frame: DataFrame, batch_id: int) -> Progress:
         """Run the micro-batch, judge its closed windows, write its rows; then tell those who want to know."""
         began = time.monotonic()
-        folded = frame.toArrow()
+        folded = to_arrow(frame)
         rows = list(zip(*(folded.column(name).to_pylist() for name in ("monitor", "kind", "payload")), strict=True))
         now = self._clock()
         tables, drift = self._tables(rows, int(now * 1_000_000))

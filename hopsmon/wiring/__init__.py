@@ -8,7 +8,7 @@ from hopsmon.wiring.logs import log_of
 from hopsmon.wiring.maintenance import deploy_maintenance
 from hopsmon.wiring.plans import monitor_plan, query_plans, schema_of
 from hopsmon.wiring.reference import baseline_in, baseline_of, baseline_of_data, read_baseline_of
-from hopsmon.wiring.runs import own_session, reset_checkpoints, run_plans, session_for
+from hopsmon.wiring.runs import check_spark_of_job, own_session, reset_checkpoints, run_plans, session_for
 from hopsmon.wiring.stopping import stopping_on_signals
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "baseline_in",
     "baseline_of",
     "baseline_of_data",
+    "check_spark_of_job",
     "deploy_maintenance",
     "home_at",
     "home_of",

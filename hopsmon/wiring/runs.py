@@ -10,6 +10,8 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeAlias
 
 from hopsmon.streaming.plan import QueryPlan
+from hopsmon.streaming.session import local_session, session_of_job, submitted, tell_if_cold
+from hopsmon.streaming.spark_lines import check_line
 from hopsmon.wiring.adapters import require
 
 if TYPE_CHECKING:
@@ -20,18 +22,27 @@ if TYPE_CHECKING:
     OnProgress: TypeAlias = Callable[[str, Progress], None]
 
 
+def check_spark_of_job() -> None:
+    """Look whether hopsmon runs on the Spark that has started this process, if one has.
+
+    Raises:
+        ConfigError: it is too old.
+    """
+    if submitted():
+        check_line()
+
+
 def session_for(plans: Sequence[QueryPlan]) -> SparkSession:
     """A Spark session that can read the plans' logs: a submitted job's, the running one, or a new local one.
 
     Raises:
-        ConfigError: the running session lacks jars, or Spark is not installed.
+        ConfigError: the running session lacks jars, or Spark is not installed or too old.
         OutsideError: a log cannot be read, or Java or jars cannot be had.
     """
     require("pyspark", "pandas")
+    check_line()
     for plan in plans:
         plan.source.check()  # before Spark, whose start takes many seconds
-    from hopsmon.streaming.session import local_session, session_of_job, submitted, tell_if_cold
-
     packages = sorted({package for plan in plans for package in plan.source.packages})
     name = f"hopsmon {', '.join(plan.name for plan in plans)}"
     spark = session_of_job(packages) if submitted() else local_session(name, packages)

@@ -18,7 +18,7 @@ from hopsmon.testing.hopsworks_server import HopsworksServer
 from hopsmon.testing.hopsworks_server.runners import RunsScript
 from hopsmon.wiring import deployable
 from tests.apps.test_cli_run import write_events
-from tests.conftest import DELTA
+from tests.conftest import delta
 
 JOB = "hopsmon_flights"
 JULY = dt.datetime(2013, 7, 4, tzinfo=dt.timezone.utc)
@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HopsworksServer
     settings = {
         **PROPERTIES,  # what the job's configuration has; its runner here does not hand it on
         "spark.ui.showConsoleProgress": "false",
-        "spark.jars": ",".join(jar.as_uri() for jar in jars_for([DELTA])),
+        "spark.jars": ",".join(jar.as_uri() for jar in jars_for([delta()])),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.warehouse.dir": (folder / "catalogue").as_uri(),

@@ -94,6 +94,16 @@ def test_a_submitted_job_runs_in_the_clusters_session_until_sigterm(monitor: hop
     assert "rows=360" in out
 
 
+def test_a_submitted_job_of_an_old_cluster_says_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before it looks for anything else, as what it would find is of no use."""
+    monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
+    monkeypatch.setattr("pyspark.__version__", "3.4.2")
+    assert stream.main(["--store", "/nowhere", "--monitor", "flights"]) == 1
+    assert "ERROR hopsmon.jobs: hopsmon needs Spark 3.5 or 4.1; this is 3.4.2." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from hopsmon.adapters.kafka.source import KafkaSource
 from hopsmon.streaming.jvm import jars_for, use_java
-from tests.conftest import DELTA
+from tests.conftest import delta
 
 
 def spark_of_the_image(folder: Path) -> dict[str, str]:
     """Environment variables by which a process starts Spark as the image does; its catalogue lies in the folder."""
-    jars = jars_for([*KafkaSource("127.0.0.1:1", ("none",)).packages, DELTA])
+    jars = jars_for([*KafkaSource("127.0.0.1:1", ("none",)).packages, delta()])
     settings = {
         "spark.jars": ",".join(jar.as_uri() for jar in jars),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

@@ -74,8 +74,9 @@ def main(monitor: str) -> None:
     """What a job of the cluster does, in a session as the cluster has it."""
     import hopsmon
     from hopsmon.streaming.session import local_session
+    from tests.conftest import delta
 
-    spark = local_session("job", ("io.delta:delta-spark_4.1_2.13:4.3.0",), "local[2]", **DELTA)
+    spark = local_session("job", (delta(),), "local[2]", **DELTA)
     hopsmon.connect("hopsworks:").monitor(monitor).run(once=True, spark=spark)
 
 

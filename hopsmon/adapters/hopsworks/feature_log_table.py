@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from hopsmon.errors import OutsideError, TransientError
 from hopsmon.streaming.ports import LOG_COLUMNS
+from hopsmon.streaming.spark_lines import delta_package
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -61,11 +62,8 @@ class FeatureLogTable:
         """Delta's jars, outside a cluster, in the version of the `delta-spark` that is installed."""
         if not self.external:
             return ()
-        import pyspark
-
-        minor = ".".join(pyspark.__version__.split(".")[:2])
         try:
-            return (f"io.delta:delta-spark_{minor}_2.13:{version('delta-spark')}",)
+            return (delta_package(version("delta-spark")),)
         except PackageNotFoundError:
             return ()
 

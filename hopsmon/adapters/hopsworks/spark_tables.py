@@ -12,6 +12,7 @@ from hopsmon.adapters.hopsworks import private
 from hopsmon.adapters.hopsworks.offline import UNSEEN
 from hopsmon.adapters.hopsworks.result_rows import Where, Writer
 from hopsmon.adapters.hopsworks.result_schema import OFFLINE, frame_schema
+from hopsmon.streaming.arrow_frames import from_arrow, to_arrow
 from hopsmon.streaming.ports import TableSize
 from hopsmon.streaming.rewrites import conformed
 from hopsmon.streaming.tables import TABLES
@@ -54,7 +55,7 @@ class SparkTables:
             rows = rows.where(sf.col("monitor").isin(list(where.monitors)))
         if where.column is not None:
             rows = rows.where(sf.col(where.column).between(where.first, where.last))
-        return rows.select([name for name in columns if name in rows.columns]).toArrow()
+        return to_arrow(rows.select([name for name in columns if name in rows.columns]))
 
     def write(self, group: Any, rows: pa.Table, writer: Writer, *, replacing: bool) -> None:
         """Write rows; an append carries its micro-batch's number, by which Delta leaves out a second one."""
@@ -75,7 +76,7 @@ class SparkTables:
 
     def frame(self, rows: pa.Table) -> DataFrame:
         """Rows as one partition: they are few, and each would be a file."""
-        return self._spark.createDataFrame(rows).coalesce(1)
+        return from_arrow(self._spark, rows).coalesce(1)
 
     def size(self, group: Any) -> TableSize | None:
         if not self._exists(group):

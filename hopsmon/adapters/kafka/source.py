@@ -11,6 +11,7 @@ from hopsmon.adapters.kafka.checking import check
 from hopsmon.adapters.kafka.failures import explained
 from hopsmon.errors import ConfigError, OutsideError
 from hopsmon.streaming.ports import LOG_COLUMNS
+from hopsmon.streaming.spark_lines import kafka_package
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -55,10 +56,8 @@ class KafkaSource:
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """Spark's Kafka source, in the version of the pyspark in use."""
-        import pyspark
-
-        return (f"org.apache.spark:spark-sql-kafka-0-10_2.13:{pyspark.__version__}",)
+        """Spark's Kafka source."""
+        return (kafka_package(),)
 
     @property
     def contiguous(self) -> bool:
