@@ -38,6 +38,8 @@ def observe(messages: DataFrame, plans: Sequence[MonitorPlan]) -> DataFrame:
     rows = messages.select(*LOG_COLUMNS).withColumns(
         {
             "timestamp": F.unix_micros("timestamp"),
+            # The micro-batch's own time, which Spark keeps with it: done again, it judges clocks as the first time.
+            "read_at": F.unix_micros(F.current_timestamp()),
             # No headers as an empty list: Arrow's writer of a list that is null walks over all rows before it, so a
             # batch of n such rows costs n² steps (measured: 1M messages took 29 s, not 4 s).
             "headers": F.coalesce("headers", F.array().cast("array<struct<key: string, value: binary>>")),

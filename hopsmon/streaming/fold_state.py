@@ -3,7 +3,8 @@
 The clock of a partition is the largest plausible event time read from it. A row is late exactly when its window's
 end plus lateness is at or before its own partition's clock as it stood before the row. So what is late does not
 depend on where the micro-batches were cut, nor on how unevenly a backlog's partitions are read.
-The monitor's clock is the minimum over its partitions; windows close when it passes their end plus lateness.
+The monitor's clock is the minimum over its partitions; windows close when it passes their end plus lateness. A
+partition that has brought nothing of the monitor's yet holds them open: its first may be older than what others have.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
 from hopsmon.core.statistics.base import FeatureSummary
 from hopsmon.core.statistics.categories import Categories
@@ -20,7 +22,7 @@ from hopsmon.core.window import WindowSpec, to_micros
 from hopsmon.streaming.failures import Failures
 from hopsmon.streaming.flag_counts import FlagCounts
 from hopsmon.streaming.framing import pack, unpack
-from hopsmon.streaming.partial import NEVER, Key, Partial
+from hopsmon.streaming.partial import NEVER, Key, Partial, Reach
 
 MIXED = "mixed"  # no baseline has this id
 
@@ -37,9 +39,20 @@ class Mode(Enum):
 class Clock:
     """What was read from one partition of the log."""
 
-    newest: int = NEVER  # largest plausible event time, µs
-    seen_at: int = 0  # processing time of the last batch that had messages of this monitor, ms
+    reach: Reach = field(default_factory=Reach)
+    seen_at: int = 0  # processing time of the first batch, or the last one that had messages of this monitor, ms
     next_offset: int = -1  # where the next message should lie; -1: nothing read yet
+
+    def passed(self, spec: WindowSpec) -> int:
+        """Up to which event time everything was surely read, µs; NEVER: nobody knows.
+
+        Where nothing of the monitor's came for `close_idle_after` of the log's own time, this time is what tells.
+        """
+        idle = to_micros(spec.close_idle_after)
+        return self.reach.newest if self.reach.quiet < idle else max(self.reach.newest, self.reach.arrived - idle)
+
+    def is_idle(self, spec: WindowSpec, now_ms: int) -> bool:
+        return now_ms - self.seen_at >= to_micros(spec.close_idle_after) // 1000
 
 
 @dataclass
@@ -85,11 +98,11 @@ class FoldState:
 
         Partials of one source must come in the order of their offsets.
         """
-        clock = self.clocks.setdefault(partial.source, Clock())
+        clock = self.clocks.setdefault(partial.source, Clock(seen_at=now_ms))
         for_closed: dict[Key, Summary] = {}
         for key, summary in partial.windows.items():
             end = key[1] + spec.size_micros
-            late = end <= max(self.closed_until, clock.newest - spec.lateness_micros)
+            late = end <= max(self.closed_until, clock.reach.newest - spec.lateness_micros)
             counted = as_late(summary) if late else summary
             if end <= self.closed_until:
                 for_closed[key] = counted
@@ -100,10 +113,10 @@ class FoldState:
         if 0 <= clock.next_offset < partial.first_offset:
             gap = Gap(partial.source, clock.next_offset, partial.first_offset - 1)
         clock.next_offset = partial.last_offset + 1
-        if partial.newest is not None:
-            # Probes and other models' messages keep nobody's windows open: only traffic of its own does.
+        clock.reach += partial.reach
+        if partial.reach.newest != NEVER:
+            # Probes and other models' messages keep no windows open that nobody fills: only traffic of its own does.
             clock.seen_at = now_ms
-            clock.newest = max(clock.newest, partial.newest)
         return for_closed, gap
 
     def _merge(self, key: Key, summary: Summary, baseline: str) -> None:
@@ -144,27 +157,29 @@ class FoldState:
         return closed
 
     def clock(self, spec: WindowSpec, now_ms: int, mode: Mode) -> int:
-        """The monitor's event clock, µs; NEVER before the first message."""
-        clocks = [clock for clock in self.clocks.values() if clock.newest != NEVER]
-        if not clocks:
+        """The monitor's event clock, µs; NEVER while it must be expected that anything comes."""
+        newest = [clock.reach.newest for clock in self.clocks.values() if clock.reach.newest != NEVER]
+        if not newest:
             return NEVER
-        if mode is not Mode.CONTINUOUS:
-            return min(clock.newest for clock in clocks)
-        busy = [clock.newest for clock in clocks if not _idle(clock, spec, now_ms)]
+        if mode is Mode.AT_END:
+            return min(newest)
+        once = mode is Mode.ONCE
+        held = [clock.passed(spec) for clock in self.clocks.values() if once or not clock.is_idle(spec, now_ms)]
         # When every partition is idle nothing holds the others back any longer.
-        return min(busy) if busy else max(clock.newest for clock in clocks)
+        return min(held) if held else max(newest)
 
     def is_idle(self, spec: WindowSpec, now_ms: int, mode: Mode) -> bool:
         """Whether no message is to be expected that belongs to a window whose time has passed."""
         if mode is Mode.CONTINUOUS:
-            return all(_idle(clock, spec, now_ms) for clock in self.clocks.values())
+            return all(clock.is_idle(spec, now_ms) for clock in self.clocks.values())
         return mode is Mode.AT_END
 
     def to_bytes(self) -> bytes:
         keys = list(self.open)
         head = {
             "clocks": {
-                source: [clock.newest, clock.seen_at, clock.next_offset] for source, clock in self.clocks.items()
+                source: [clock.seen_at, clock.next_offset, clock.reach.as_list()]
+                for source, clock in self.clocks.items()
             },
             "closed_until": self.closed_until,
             "sides": self.sides,
@@ -181,7 +196,7 @@ class FoldState:
         head, blobs = unpack(data)
         keys = [(name, start) for name, start in head["keys"]]
         return cls(
-            {source: Clock(*values) for source, values in head["clocks"].items()},
+            {source: _clock_of(values) for source, values in head["clocks"].items()},
             dict(zip(keys, blobs, strict=True)),
             head["closed_until"],
             head["sides"],
@@ -214,5 +229,9 @@ def in_log_order(partials: Iterable[Partial]) -> list[Partial]:
     return sorted(partials, key=lambda partial: (partial.source, partial.first_offset))
 
 
-def _idle(clock: Clock, spec: WindowSpec, now_ms: int) -> bool:
-    return now_ms - clock.seen_at >= to_micros(spec.close_idle_after) // 1000
+def _clock_of(values: list[Any]) -> Clock:
+    if isinstance(values[-1], int):  # version 0.1: newest, seen_at, next_offset
+        newest, seen_at, next_offset = values
+        return Clock(Reach(newest), seen_at, next_offset)
+    seen_at, next_offset, reach = values
+    return Clock(Reach(*reach), seen_at, next_offset)

@@ -17,7 +17,7 @@ from hopsmon.core.techniques.guard import measures_of
 from hopsmon.core.techniques.protocols import InstanceTechnique
 from hopsmon.core.window import to_micros
 from hopsmon.streaming.flagged import Flagger, reject_rows
-from hopsmon.streaming.partial import NEVER, Key, Partial, Tally
+from hopsmon.streaming.partial import NEVER, Key, Partial, Reach, Tally
 from hopsmon.streaming.plan import MonitorPlan
 from hopsmon.streaming.slices import Slicer
 
@@ -34,14 +34,14 @@ class MonitorView:
         statistics = DEFAULT_STATISTICS | needs_of(plan)
         self._recipe = Recipe(plan.schema, plan.baseline.features, statistics, measures_of(plan.techniques))
         self._slicer = Slicer(plan)
-        self._newest: int = NEVER
+        self._reach = Reach()
         self._tally = Tally()
 
-    def see(self, run: pa.RecordBatch, decoded: Decoded, now: int) -> Iterator[tuple[str, bytes]]:
-        """Take in one decoded record batch; yields bundles of outliers and rejects. `now`: wall clock, µs."""
+    def see(self, run: pa.RecordBatch, decoded: Decoded) -> Iterator[tuple[str, bytes]]:
+        """Take in one decoded record batch; yields bundles of outliers and rejects."""
         ahead = to_micros(self.plan.max_clock_ahead)
-        # The arrival is the producer's word too (CreateTime): it cannot lie in the future either.
-        arrival = np.minimum(run.column("timestamp").to_numpy(), now + ahead)
+        # The arrival is the producer's word too (CreateTime), but nothing arrives after it was read.
+        arrival = np.minimum(run.column("timestamp").to_numpy(), run.column("read_at").to_numpy())
         mine = self._matching(decoded)
         plausible = (decoded.event_time <= arrival + ahead) & (decoded.event_time >= EARLIEST)
         batches, rejects = self._bind(decoded, mine, plausible)
@@ -53,9 +53,9 @@ class MonitorView:
 
         newest_before = np.maximum.accumulate(
             # A fast clock may be ahead of its message's arrival, but does not push everybody's clock past it.
-            np.concatenate(([self._newest], np.where(good, np.minimum(decoded.event_time, arrival), NEVER)))
+            np.concatenate(([self._reach.newest], np.where(good, np.minimum(decoded.event_time, arrival), NEVER)))
         )[1:]
-        self._newest = int(newest_before[-1]) if decoded.rows else self._newest
+        self._reach += _reach_of(newest_before, arrival, good)
         for batch in batches:
             self._add(batch, newest_before)
         flagged = 0
@@ -83,14 +83,13 @@ class MonitorView:
 
     def partials(self, source: str, first: int, last: int) -> Iterator[tuple[int, Partial]]:
         """What was collected, by shard: every shard hears the clock, so that all slices close together."""
-        newest = None if self._newest == NEVER else self._newest
         by_shard: dict[int, dict[Key, Summary]] = {shard: {} for shard in range(self.plan.shards)}
         for key, summary in self.windows.items():
             by_shard[shard_of(key[0], self.plan.shards)][key] = summary
         for shard, windows in by_shard.items():
             tally = self._tally if shard == 0 else Tally()
-            yield shard, Partial(source, first, last, newest, windows, self.plan.baseline.id, tally)
-        self.windows, self._newest, self._tally = {}, NEVER, Tally()
+            yield shard, Partial(source, first, last, self._reach, windows, self.plan.baseline.id, tally)
+        self.windows, self._reach, self._tally = {}, Reach(), Tally()
 
     def _matching(self, decoded: Decoded) -> BoolArray | None:
         """Which messages are this monitor's; None: all. What cannot be read may be anybody's: it is ours too."""
@@ -192,6 +191,11 @@ class MonitorView:
     def _put(self, key: Key, summary: Summary) -> None:
         before = self.windows.get(key)
         self.windows[key] = summary if before is None else before + summary
+
+
+def _reach_of(newest: IntArray, arrival: IntArray, own: BoolArray) -> Reach:
+    heard = int(arrival[own].max()) if own.any() else NEVER
+    return Reach(int(newest[-1]), int(arrival[0]), heard, int(arrival.max()))
 
 
 def needs_of(plan: MonitorPlan) -> frozenset[type]:

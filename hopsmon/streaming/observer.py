@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -27,7 +26,10 @@ class Observer:
         self._first = self._last = -1
 
     def see(self, run: pa.RecordBatch) -> Iterator[Row]:
-        """Take in a record batch of one topic and partition; yields what cannot wait."""
+        """Take in a record batch of one topic and partition; yields what cannot wait.
+
+        Its columns are those of the log, times in µs, and `read_at`, when the micro-batch began.
+        """
         source = source_of(run)
         if source != self._source:
             yield from self.finish()
@@ -39,7 +41,7 @@ class Observer:
             wire = view.plan.format
             if wire not in decoded:
                 decoded[wire] = decode(run, wire)
-            for kind, payload in view.see(run, decoded[wire], int(time.time() * 1_000_000)):
+            for kind, payload in view.see(run, decoded[wire]):
                 yield view.plan.name, 0, kind, payload
         if sum(len(view.windows) for view in self._views) > MAX_OPEN_KEYS:
             yield from self.finish()

@@ -43,6 +43,39 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a run of offsets has come, in the events' time and in the log's own; µs, NEVER where there is none.
+
+    Attributes:
+        newest: largest plausible event time of this monitor's messages.
+        began: when the first message arrived, whoever it belonged to.
+        heard: when the last one of this monitor did.
+        arrived: when the last one did.
+    """
+
+    newest: int = NEVER
+    began: int = NEVER
+    heard: int = NEVER
+    arrived: int = NEVER
+
+    def __add__(self, later: Reach) -> Reach:
+        return Reach(
+            max(self.newest, later.newest),
+            later.began if self.began == NEVER else self.began,
+            max(self.heard, later.heard),
+            max(self.arrived, later.arrived),
+        )
+
+    @property
+    def quiet(self) -> int:
+        """For how long nothing of this monitor has come, by the log's own time; µs."""
+        return 0 if self.began == NEVER else self.arrived - max(self.began, self.heard)
+
+    def as_list(self) -> list[int]:
+        return [self.newest, self.began, self.heard, self.arrived]
+
+
+@dataclass(frozen=True, slots=True)
 class Partial:
     """One task's contribution to one shard of one monitor.
 
@@ -50,7 +83,7 @@ class Partial:
         source: "topic/partition".
         first_offset: offset of the first message of the run, whoever it belonged to.
         last_offset: offset of the last one.
-        newest: largest plausible event time (µs) of this monitor in the run; None: no message of its own.
+        reach: how far it has come.
         baseline: id of the baseline whose bins and labels the summaries use.
         windows: summaries by slice and start of window; late rows are counted in theirs.
         tally: the accounting of the run (in shard 0 only, so that it adds up).
@@ -59,7 +92,7 @@ class Partial:
     source: str
     first_offset: int
     last_offset: int
-    newest: int | None = None
+    reach: Reach = field(default_factory=Reach)
     windows: Mapping[Key, Summary] = field(default_factory=dict)
     baseline: str = ""
     tally: Tally = field(default_factory=Tally)
@@ -70,7 +103,7 @@ class Partial:
             self.source,
             self.first_offset,
             self.last_offset,
-            self.newest,
+            self.reach.as_list(),
             self.baseline,
             self.tally.as_list(),
             keys,
@@ -79,6 +112,6 @@ class Partial:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Partial:
-        (source, first, last, newest, baseline, tally, keys), blobs = unpack(data)
+        (source, first, last, reach, baseline, tally, keys), blobs = unpack(data)
         windows = {(name, start): Summary.from_bytes(blob) for (name, start), blob in zip(keys, blobs, strict=True)}
-        return cls(source, first, last, newest, windows, baseline, Tally(*tally))
+        return cls(source, first, last, Reach(*reach), windows, baseline, Tally(*tally))

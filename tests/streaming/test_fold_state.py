@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -24,36 +25,47 @@ from hopsmon.streaming.checkpoint import epochs_after
 from hopsmon.streaming.fold import LATE, STATUS, TICK, WINDOW, ClosedWindow, FoldSpec, Status, advance
 from hopsmon.streaming.fold_state import Clock, FoldState, Mode
 from hopsmon.streaming.framing import pack, unpack
-from hopsmon.streaming.partial import NEVER, PARTIAL, Partial, Tally
+from hopsmon.streaming.partial import NEVER, PARTIAL, Partial, Reach, Tally
 
 SECOND = 1_000_000
 SPEC = WindowSpec(timedelta(seconds=10), lateness=timedelta(seconds=3), close_idle_after=timedelta(seconds=30))
 
 FOLD = FoldSpec(SPEC, "b")
 
-# A log: for each partition its event times in seconds, in log order, not sorted.
-logs = st.lists(st.lists(st.integers(0, 120), max_size=25), min_size=1, max_size=4)
+# A log: for each partition its event times in seconds, in log order, not sorted; None: another model's message.
+Times = Sequence[int | None]
+logs = st.lists(st.lists(st.none() | st.integers(0, 120), max_size=25), min_size=1, max_size=4)
 
 
-def partial_of(source: str, first: int, times: list[int]) -> Partial:
-    """What observe makes of one run of offsets: rows late by the run's own clock are only counted."""
+def partial_of(source: str, first: int, times: Times, arrivals: Sequence[int] | None = None) -> Partial:
+    """What observe makes of one run of offsets: rows late by the run's own clock are only counted.
+
+    Without `arrivals` (seconds) the log is a replay: all of it has come at one moment.
+    """
     windows: dict[tuple[str, int], Summary] = {}
-    newest = NEVER
-    for time in times:
+    newest = heard = NEVER
+    arrived = [at * SECOND for at in (arrivals or [1_000] * len(times))]
+    for time, at in zip(times, arrived, strict=True):
+        if time is None:
+            continue
+        heard = max(heard, at)
         newest = max(newest, time * SECOND)
         window = SPEC.windows_of(time * SECOND)[-1]
         late = window.end + SPEC.lateness_micros <= newest
         row = Summary(late=1) if late else Summary(instances=1)
         windows[("", window.start)] = windows.get(("", window.start), Summary()) + row
-    return Partial(source, first, first + len(times) - 1, newest, windows, "b", Tally(messages=len(times)))
+    reach = Reach(newest, arrived[0], heard, max(arrived))
+    return Partial(source, first, first + len(times) - 1, reach, windows, "b", Tally(messages=len(times)))
 
 
-def totals_by_rule(log: list[list[int]]) -> dict[int, tuple[int, int]]:
+def totals_by_rule(log: Sequence[Times]) -> dict[int, tuple[int, int]]:
     """Row by row: late exactly when the window's end plus lateness is at or before the partition's newest event."""
     found: dict[int, list[int]] = {}
     for times in log:
         newest = NEVER
         for time in times:
+            if time is None:
+                continue
             newest = max(newest, time * SECOND)
             window = SPEC.windows_of(time * SECOND)[-1]
             late = window.end + SPEC.lateness_micros <= newest
@@ -61,7 +73,9 @@ def totals_by_rule(log: list[list[int]]) -> dict[int, tuple[int, int]]:
     return {start: (on_time, late) for start, (on_time, late) in found.items()}
 
 
-def run_in_batches(log: list[list[int]], cuts: list[int]) -> dict[int, tuple[int, int]]:
+def run_in_batches(
+    log: Sequence[Times], cuts: list[int], arrivals: Sequence[Sequence[int]] | None = None
+) -> dict[int, tuple[int, int]]:
     """The log through `advance`, each micro-batch taking some rows of every partition, as Spark's rate limit does."""
     state = FoldState()
     at = [0] * len(log)
@@ -75,7 +89,8 @@ def run_in_batches(log: list[list[int]], cuts: list[int]) -> dict[int, tuple[int
         for p, times in enumerate(log):
             chunk = times[at[p] : at[p] + take]
             if chunk:
-                partials.append(partial_of(f"t/{p}", at[p], chunk))
+                arrived = None if arrivals is None else arrivals[p][at[p] : at[p] + take]
+                partials.append(partial_of(f"t/{p}", at[p], chunk, arrived))
             at[p] += len(chunk)
         state = FoldState.from_bytes(state.to_bytes())  # as Spark does between micro-batches
         rows, _ = advance(state, [(PARTIAL, p.to_bytes()) for p in partials], FOLD, now, Mode.ONCE)
@@ -97,8 +112,48 @@ def collect(rows: list[tuple[str, bytes]], on_time: Counter[int], late: Counter[
 
 @given(logs, st.lists(st.integers(1, 9), min_size=25, max_size=25))
 @settings(max_examples=300, deadline=None)
-def test_windows_do_not_depend_on_the_cuts(log: list[list[int]], cuts: list[int]) -> None:
+def test_windows_do_not_depend_on_the_cuts(log: list[list[int | None]], cuts: list[int]) -> None:
     assert run_in_batches(log, cuts) == totals_by_rule(log)
+
+
+# A log that was written as things happened: when each message came, whether it is the monitor's, how old it was then.
+live = st.lists(
+    st.lists(st.tuples(st.integers(0, 400), st.booleans(), st.integers(0, 3)), max_size=25), min_size=1, max_size=4
+)
+
+
+@given(live, st.lists(st.integers(1, 9), min_size=25, max_size=25))
+@settings(max_examples=300, deadline=None)
+def test_nor_where_a_partition_brings_nothing_of_ours_for_long(
+    log: list[list[tuple[int, bool, int]]], cuts: list[int]
+) -> None:
+    log = [sorted(messages) for messages in log]
+    times = [[at - age if own else None for at, own, age in messages] for messages in log]
+    arrivals = [[at for at, _, _ in messages] for messages in log]
+    assert run_in_batches(times, cuts, arrivals) == totals_by_rule(times)
+
+
+def foreign(first: int, *arrivals: int) -> tuple[str, bytes]:
+    """Another model's messages, in partition 1."""
+    return PARTIAL, partial_of("t/1", first, [None] * len(arrivals), arrivals).to_bytes()
+
+
+@pytest.mark.parametrize("mode", [Mode.ONCE, Mode.CONTINUOUS])
+def test_a_partition_that_begins_with_others_messages_holds_windows_open(mode: Mode) -> None:
+    """But not for ever: after 30 s of the log's own time that time tells how far it is."""
+    state = FoldState()
+    batch = [(PARTIAL, partial_of("t/0", 0, [1, 90], [1, 90]).to_bytes()), foreign(0, 1, 30)]
+    assert closed_starts(advance(state, batch, FOLD, 0, mode)[0]) == []
+    assert closed_starts(advance(state, [foreign(2, 42)], FOLD, 1, mode)[0]) == []
+    state = FoldState.from_bytes(state.to_bytes())
+    assert closed_starts(advance(state, [foreign(3, 43)], FOLD, 2, mode)[0]) == [0]
+    (left,) = state.open
+    assert left == ("", 90 * SECOND)
+
+
+def test_others_messages_alone_are_no_event_time() -> None:
+    rows, _ = advance(FoldState(), [foreign(0, 1, 2)], FOLD, 0, Mode.CONTINUOUS)
+    assert Status.from_bytes(next(payload for kind, payload in rows if kind == STATUS)).newest is None
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=30), st.integers(1, 29))
@@ -158,8 +213,8 @@ def test_other_models_traffic_does_not_keep_a_window_open() -> None:
     state = FoldState()
     advance(state, [(PARTIAL, partial_of("t/0", 0, [41]).to_bytes())], FOLD, 42_000, Mode.CONTINUOUS)
     for second in range(43, 83):
-        foreign = Partial("t/0", second, second, None, {}, "b", Tally(messages=1, foreign=1))
-        rows, _ = advance(state, [(PARTIAL, foreign.to_bytes())], FOLD, second * 1000, Mode.CONTINUOUS)
+        probe = Partial("t/0", second, second, Reach(), {}, "b", Tally(messages=1, foreign=1))
+        rows, _ = advance(state, [(PARTIAL, probe.to_bytes())], FOLD, second * 1000, Mode.CONTINUOUS)
         assert closed_starts(rows) == []
     assert closed_starts(advance(state, [(TICK, b"")], FOLD, 83_000, Mode.CONTINUOUS)[0]) == [40]
 
@@ -196,11 +251,22 @@ def test_rejects_pass_untouched() -> None:
 
 
 def test_state_survives_its_binary_form() -> None:
-    state = FoldState({"t/0": Clock(5, 6, 7)}, {("a=b", 10): Summary(instances=3)}, 9, 1, {("a=b", 10): "b"})
+    state = FoldState(
+        {"t/0": Clock(Reach(5, 3, 4, 9), 6, 7), "t/1": Clock()},
+        {("a=b", 10): Summary(instances=3)},
+        9,
+        1,
+        {("a=b", 10): "b"},
+    )
     again = FoldState.from_bytes(state.to_bytes())
     assert again.clocks == state.clocks
     assert again.summary(("a=b", 10)) == Summary(instances=3)
     assert (again.closed_until, again.sides, again.baselines) == (9, 1, state.baselines)
+
+
+def test_clocks_of_version_0_1_are_read() -> None:
+    old = unpack(FoldState({"t/0": Clock(Reach(5), 6, 7)}).to_bytes())[0] | {"clocks": {"t/0": [5, 6, 7]}}
+    assert FoldState.from_bytes(pack(old)).clocks == {"t/0": Clock(Reach(5), 6, 7)}
 
 
 def test_state_of_a_newer_version_says_what_to_do() -> None:
@@ -224,7 +290,7 @@ def test_a_new_baseline_does_not_break_an_open_window() -> None:
     """Bins of two baselines do not add up; the window goes on without them, counts and moments whole."""
     state = FoldState()
     for number, (name, edges) in enumerate([("old", [0.0, 1.0]), ("new", [0.0, 2.0]), ("new", [0.0, 2.0])]):
-        state.absorb(Partial("t/0", number, number, 1, {("", 0): two_values(edges)}, name), SPEC, 0)
+        state.absorb(Partial("t/0", number, number, Reach(1), {("", 0): two_values(edges)}, name), SPEC, 0)
         state = FoldState.from_bytes(state.to_bytes())
     merged = state.summary(("", 0))
     assert merged is not None
@@ -238,7 +304,7 @@ def test_a_new_baseline_does_not_break_an_open_window() -> None:
 def test_a_window_of_an_old_baseline_is_not_compared_bin_by_bin_with_a_new_one() -> None:
     for now, left in (("old", {"moments", "histogram"}), ("new", {"moments"})):
         state = FoldState()
-        state.absorb(Partial("t/0", 0, 0, 1, {("", 0): two_values([0.0, 1.0])}, "old"), SPEC, 0)
+        state.absorb(Partial("t/0", 0, 0, Reach(1), {("", 0): two_values([0.0, 1.0])}, "old"), SPEC, 0)
         ((_, closed),) = state.close(SPEC, 10**12, Mode.AT_END, now)
         assert set(closed.features["x"].statistics) == left
 

@@ -22,6 +22,7 @@ from tests.support.monitors import MemoryStore, query
 SECOND = 1_000_000
 START = 1_767_225_600 * SECOND  # 2026-01-01
 HEADERS = pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())]))
+LONG_AFTER = 10 * 365 * 86_400.0
 Row = tuple[str, str, bytes]  # monitor, kind, payload
 
 
@@ -36,8 +37,14 @@ class Frame:
         return pa.table({name: [row[at] for row in self.rows] for at, name in enumerate(names)})
 
 
-def requests(instances: Iterable[Sequence[Any]], times: Iterable[float], first: int = 0, partition: int = 0) -> Any:
-    """A record batch of the log: one request an instance, without headers; `times` in seconds after START."""
+def requests(
+    instances: Iterable[Sequence[Any]],
+    times: Iterable[float],
+    first: int = 0,
+    partition: int = 0,
+    read_at: float = LONG_AFTER,
+) -> Any:
+    """A record batch of the log: one request an instance, without headers; times in seconds after START."""
     values = [orjson.dumps({"instances": [list(instance)]}) for instance in instances]
     offsets = range(first, first + len(values))
     return pa.record_batch(
@@ -48,6 +55,7 @@ def requests(instances: Iterable[Sequence[Any]], times: Iterable[float], first: 
             "partition": pa.array([partition] * len(values), pa.int32()),
             "offset": pa.array(offsets, pa.int64()),
             "timestamp": pa.array([START + int(time * SECOND) for time in times], pa.int64()),
+            "read_at": pa.array([START + int(read_at * SECOND)] * len(values), pa.int64()),
         }
     )
 

@@ -116,6 +116,7 @@ def messages(connection: Connection, place: LogPlace, flights: pd.DataFrame) -> 
             "partition": pa.array([0] * len(found), pa.int32()),
             "offset": pa.array(range(len(found)), pa.int64()),
             "timestamp": pa.array([one.timestamp * 1000 for one in found], pa.int64()),
+            "read_at": pa.array([one.timestamp * 1000 for one in found], pa.int64()),
         }
     )
 
