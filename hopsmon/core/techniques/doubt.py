@@ -3,8 +3,9 @@
 What an estimate is wrong by looks like drift and does not shrink as samples grow, so a p-value that takes the reference
 for a sample of all its rows calls it significant in large windows. Each number of values below an inner edge is off by
 anything up to the doubt, d as a share: its variance is d²/3 at most if that is as likely one way as the other. A sample
-of few enough rows varies as much; p-values take the reference for that one. Scores, which say how large a difference
-is, are left as they are.
+of few enough rows varies as much; p-values take the reference for that one. Of scores, those that lie between two ends
+(distances of cumulative distributions) have the doubt in both, and the lower one decides; those of cells are left as
+they are.
 """
 
 from __future__ import annotations

@@ -97,6 +97,36 @@ def test_the_distance_to_the_true_counts_lies_between_both_ends(off: list[float]
         assert score <= details["upper"] + 1e-9
 
 
+@pytest.mark.parametrize("technique", LINE)
+def test_the_lower_end_decides(technique: str) -> None:
+    pair = estimated(normal_pair(0.3, 5_000), OFF[0])
+    found = verdicts(pair, technique)[technique]
+    assert found.score == found.details["lower"] < verdicts(without_doubt(pair), technique)[technique].details["upper"]
+    assert found.p_value is not None
+    assert found.p_value < 1e-4
+    below, above = found.details["lower"] * 0.99, found.details["lower"] * 1.01
+    decided = [verdicts(pair, technique, threshold=at, critical=9.0)[technique].is_drift for at in (below, above)]
+    assert decided == [True, False]
+
+
+def test_a_ks_distance_that_the_doubt_may_explain_is_no_drift() -> None:
+    pair = estimated(normal_pair(0.27), OFF[0])
+    found = verdicts(pair, "ks")["ks"]
+    assert found.details["lower"] < 0.1 < found.details["estimate"] < found.details["upper"]
+    assert (found.is_drift, found.score) == (False, found.details["lower"])
+    assert verdicts(without_doubt(pair), "ks")["ks"].is_drift
+
+
+def test_the_doubt_is_in_both_ends_where_each_value_has_a_bin() -> None:
+    rng = np.random.default_rng(6)
+    pair = pair_of(rng.integers(0, 6, ROWS) * 1.0, np.minimum(rng.integers(0, 7, 900), 5) * 1.0)
+    off = np.linspace(-1, 1, 5)
+    for technique in LINE:
+        known, found = (verdicts(one, technique)[technique] for one in (pair, estimated(pair, off)))
+        assert found.details["lower"] <= (known.score or 0.0) + 1e-9 < found.details["upper"]
+        assert found.details["upper"] - found.details["lower"] > DOUBT / ROWS
+
+
 def test_estimates_are_not_called_exact() -> None:
     pair = pair_of(np.repeat([1.0, 2.0, 5.0], 1_000), [1.0, 2.0, 5.0] * 20)
     assert Line.of(pair).exact

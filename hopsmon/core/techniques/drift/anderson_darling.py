@@ -82,7 +82,8 @@ def alpha_bounds(line: Line) -> Bounds:
     start = end - mass
     middle = end - mass / 2
     at_single = middle * (1 - middle) - mass / 4
-    single = _ratio(((f - p / 2) - (g - q / 2)) ** 2, at_single)
+    gap = np.abs((f - p / 2) - (g - q / 2))
+    single = [_ratio(end**2, at_single) for end in (np.maximum(0.0, gap - line.doubt), gap + line.doubt)]
     least, most = line.gaps()
     peak = np.clip(0.5, start, end)
     lower = _ratio(least**2, peak * (1 - peak))
@@ -92,7 +93,7 @@ def alpha_bounds(line: Line) -> Bounds:
     near = np.minimum(4.0, np.where(tail < 0.25, 4 * tail / (0.5 - np.minimum(tail, 0.25)), 4.0))
     upper = np.minimum(near, np.where(floor > 0, most**2 / np.where(floor > 0, floor, 1.0), 4.0))
     known = line.low == line.high
-    bounds = (np.where(known, single, lower), np.where(known, single, upper))
+    bounds = (np.where(known, single[0], lower), np.where(known, single[1], upper))
     low, high = (sqrt(float((mass * ratio).sum())) for ratio in bounds)
     return low, high
 

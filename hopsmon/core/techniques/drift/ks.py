@@ -28,9 +28,9 @@ class KolmogorovSmirnov(Conventional):
 
     D = max |F(x) - G(x)|, exactly where both sides have raw samples; else at the edges of the reference's bins. Counts
     know the distributions only there, so the true distance lies in [D, D + max_j min(p_j, q_j)], p_j and q_j being the
-    shares of bin j; `details` has both ends and the verdict uses the lower. With at most 20 distinct values each has
-    its own bin and D is exact. Where the reference's counts are estimates, D is one as well, and both ends and the
-    p-value allow for their error.
+    shares of bin j. With at most 20 distinct values each has its own bin and D is exact. Where the reference's counts
+    are estimates, D is one as well (`estimate` in `details`), and both ends and the p-value allow for their error.
+    `details` has both ends, `lower` and `upper`; the lower is the score.
 
     From 0 (identical) to 1 (no overlap), no unit. Over finite values only; nulls are null_share's business.
     A shift by d standard deviations gives 2·Φ(d/2) - 1: 0.08 at 0.2, 0.20 at 0.5. The p-value is the asymptotic
@@ -60,21 +60,22 @@ class KolmogorovSmirnov(Conventional):
         if samples is not None:
             n, m = pair.usable(self.min_rows)
             f, g = Line.of_samples(*samples).cumulated()
-            score = low = high = float(np.abs(f - g).max())
+            low = high = float(np.abs(f - g).max())
             p_value = kolmogorov_exact_p(low, n, m)
             details: dict[str, float] = {}
         else:
             window, reference = histograms(pair)
             n, m = pair.usable(self.min_rows)
-            score, high = ks_bounds(window.shares(), reference.shares())
+            estimate, high = ks_bounds(window.shares(), reference.shares())
             doubt = reference.doubt / max(reference.total, 1)
-            low, high = max(0.0, score - doubt), min(1.0, high + doubt)
-            p_value = kolmogorov_p(score, n, worth_of_line(reference))
-            details = {"bins": len(reference.counts)}
+            low, high = max(0.0, estimate - doubt), min(1.0, high + doubt)
+            # Of the estimate, with a reference of fewer rows: the lower end would allow for its error twice.
+            p_value = kolmogorov_p(estimate, n, worth_of_line(reference))
+            details = {"bins": len(reference.counts)} | ({"estimate": estimate} if doubt else {})
         # √(π/2)·ln 2, the mean of Kolmogorov's distribution
         expected = 0.8687 * (1 / n + 1 / m) ** 0.5
         more = {"lower": low, "upper": high, "expected_without_drift": expected, "reference_n": m}
-        return self.verdict(pair, score, p_value, n, {**more, **details})
+        return self.verdict(pair, low, p_value, n, {**more, **details})
 
 
 def ks_bounds(p: FloatArray, q: FloatArray) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from hopsmon.core.finding import Finding, Reason
@@ -25,12 +25,12 @@ class MeanShift(Conventional):
     upwards, no unit; the sign and the feature's own unit are in `details["change"]`. Over finite values only; nulls are
     null_share's business. The same from summaries and from raw samples: counts, means and deviations are exact.
 
-    The p-value is that of Welch's t-test, the two sides having a spread of their own; `student_p` in `details` assumes
-    a common one, and drift needs both to be below alpha. Alone, Welch's rejects too often where a few large values make
-    the spread and a small window lacks them (of 50 unchanged lognormal rows, 6 to 14 % have a p-value below 1 %),
-    Student's where it has one too many; both together keep the level. Misleads where the mean is not the
-    middle: a few outliers move it, and a change that keeps it is none here. Not defined against a constant reference
-    (`constant_reference`).
+    The p-value is the larger of two: of Welch's t-test, the two sides having a spread of their own (`welch_p` in
+    `details`), and of Student's, with a common one (`student_p`). Alone, Welch's rejects too often where a few large
+    values make the spread and a small window lacks them (of 50 unchanged lognormal rows, 6 to 14 % have a p-value below
+    1 %), Student's where it has one too many; both together keep the level, in the verdict and in corrections for many
+    features. Misleads where the mean is not the middle: a few outliers move it, and a change that keeps it is none
+    here. Not defined against a constant reference (`constant_reference`).
 
     Default thresholds: 0.2 ("small") is a warning, 0.5 ("medium") critical (Cohen, Statistical Power Analysis, 1988).
     At least 30 rows. Reference: Welch, Biometrika 34, 1947.
@@ -65,5 +65,5 @@ class MeanShift(Conventional):
         score = finite(abs(half) / (reference_spread / 2)) if half else 0.0
         sides = (spread, n), (reference_spread, m)
         (t, welch), (_, student) = welch_p(half * 2, *sides), student_p(half * 2, *sides)
-        details |= {"t": finite(t), "student_p": student}
-        return replace(self.verdict(pair, score, max(welch, student), n, details), p_value=welch)
+        details |= {"t": finite(t), "welch_p": welch, "student_p": student}
+        return self.verdict(pair, score, max(welch, student), n, details)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,9 +31,10 @@ class VanishedCategories(Univariate):
 
     Each absent label has the p-value of 0 in n values against its count in the reference (Fisher's exact test where few
     are expected), times the number of labels looked for (Bonferroni); it explains itself by chance where that is not
-    below alpha. The finding's p-value is the smallest. Small windows lack many a rare label: `details["absent_share"]`
-    has the share of all absent labels, `expected_without_drift` what it averages. Misleads where labels follow the
-    calendar: Sunday's are gone on Monday.
+    below alpha. The finding's p-value is that of the label with which the threshold is reached, the smallest p-values
+    first (where it is not, the smallest). Small windows lack many a rare label: `details["absent_share"]` has the share
+    of all absent labels, `expected_without_drift` what it averages. Misleads where labels follow the calendar: Sunday's
+    are gone on Monday.
 
     Default thresholds: 0.01 is a warning, 0.1 critical. No published source: the same as for unseen_categories, often
     the other half of one story, a label that was renamed. At least 30 rows. Reference: Agresti,
@@ -70,5 +72,18 @@ class VanishedCategories(Univariate):
             "labels": dict(sorted(gone.items(), key=lambda item: (-item[1], item[0]))[:_NAMED]),
             "reference_n": m,
         }
-        p_value = min(p_of_count.values(), default=1.0)
+        p_value = self._decisive_p([(p_of_count[count], count) for count in absent.values()], m)
         return self.verdict(pair, sum(gone.values()) / m, p_value, n, details)
+
+    def _decisive_p(self, absent: Sequence[tuple[float, int]], m: int) -> float:
+        """The smallest level at which the labels that chance does not explain make up the threshold.
+
+        So a correction for many features cannot keep, for the sake of one rare label, a verdict that rests on others.
+        """
+        total = 0
+        ordered = sorted(absent)
+        for p_value, count in ordered:
+            total += count
+            if total / m >= self.threshold:
+                return p_value
+        return ordered[0][0] if ordered else 1.0
