@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion
+
 from hopsmon.adapters.hopsworks import packaging
 from hopsmon.adapters.hopsworks.connection import Connection
 from hopsmon.adapters.hopsworks.documents import RESOURCES, ProjectDocuments
@@ -155,9 +158,9 @@ class _Deployment:
         return {"environmentName": base, "pyFiles": place, "properties": self._properties()}
 
     def _has_all(self) -> bool:
-        """Whether the environment surely has all that a zip needs."""
+        """Whether the environment surely has all that a zip needs, in versions that will do."""
         there = self._environments.libraries(self._environment)
-        return all(name in there for name in packaging.distributions(self._spec.extras))
+        return bool(there) and not list(_lacking(there, packaging.needs(self._spec.extras)))
 
     def _check_environment(self) -> None:
         """Refuse an environment that lacks what a zip needs; one of which nothing is known gets a try, and it is said.
@@ -165,12 +168,13 @@ class _Deployment:
         Raises:
             ConfigError: it lacks some.
         """
-        name, needed = self._environment, packaging.distributions(self._spec.extras)
+        name, needed = self._environment, packaging.needs(self._spec.extras)
         there = self._environments.libraries(name)
         if not there:
-            self._tell(f"environment {name}: Hopsworks does not say what it has; it must have {', '.join(needed)}")
+            must = ", ".join(f"{one}{versions}" for one, versions in needed.items())
+            self._tell(f"environment {name}: Hopsworks does not say what it has; it must have {must}")
             return
-        lacking = [one for one in needed if one not in there]
+        lacking = list(_lacking(there, needed))
         if lacking:
             raise ConfigError(
                 f"Environment '{name}' lacks {', '.join(lacking)}, and a zip cannot carry compiled packages. Install "
@@ -249,6 +253,23 @@ class _Deployment:
     def _tell(self, step: str) -> None:
         self._steps.append(step)
         _LOG.info("%s", step)
+
+
+def _lacking(there: Mapping[str, str], needed: Mapping[str, SpecifierSet]) -> Iterator[str]:
+    """What of the distributions needed an environment has not, or in another version."""
+    for name, versions in needed.items():
+        has = there.get(name)
+        if has is None:
+            yield f"{name}{versions}"
+        elif not _will_do(has, versions):
+            yield f"{name}{versions} (it has {has or 'an unknown version'})"
+
+
+def _will_do(version: str, versions: SpecifierSet) -> bool:
+    try:
+        return versions.contains(version, prereleases=True)
+    except InvalidVersion:
+        return False
 
 
 def _properties_in(text: str) -> dict[str, str]:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from hopsmon.adapters.hopsworks import private
 from hopsmon.adapters.hopsworks.connection import Connection
 from hopsmon.adapters.hopsworks.failures import asking, missing
-from hopsmon.adapters.hopsworks.packaging import Package, normalised
+from hopsmon.adapters.hopsworks.packaging import Package
 from hopsmon.errors import OutsideError, TransientError
 
 SPARK = "spark-feature-pipeline"  # what Hopsworks' own Spark jobs run in
@@ -50,7 +52,7 @@ class Environments:
             found = private.get_json(("python", "environments", environment), {"expand": ["libraries", "commands"]})
         listed = found.get("libraries") or []
         items = listed.get("items") or [] if isinstance(listed, Mapping) else listed
-        return {normalised(str(one["library"])): one for one in items}
+        return {str(canonicalize_name(str(one["library"]))): one for one in items}
 
     def with_wheel(self, wheel: Package, path: str, base: str) -> tuple[str, bool]:
         """The environment that has this wheel, and whether it was made now: a clone of another one.

@@ -17,6 +17,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
 import hopsmon
 from hopsmon.errors import ConfigError
 
@@ -29,7 +33,6 @@ _OF_THE_COMMAND_LINE = ("typer", "rich")
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first time a zip can hold: the same bytes whenever it is made
 _READABLE = 0o644 << 16
 _HASH_DIGITS = 12
-_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)([^;]*)(?:;\s*(.*))?")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
 
 
@@ -91,34 +94,23 @@ def requirements(extras: Sequence[str] = JOB_EXTRAS) -> list[str]:
     return list(_wanted(declared, extras))
 
 
-def distributions(extras: Sequence[str] = JOB_EXTRAS) -> list[str]:
-    """The names of the distributions that an environment must have for the zip to run in it."""
-    names = [normalised(requirement) for requirement in requirements(extras)]
-    return sorted({name for name in names if name not in _OF_THE_COMMAND_LINE})
-
-
-def normalised(requirement: str) -> str:
-    """The name of a distribution, as package indexes write it.
-
-    >>> normalised("PyYAML>=6"), normalised("typing_extensions")
-    ('pyyaml', 'typing-extensions')
-    """
-    found = _REQUIREMENT.match(requirement)
-    return re.sub(r"[-_.]+", "-", found.group(1) if found else requirement).lower()
+def needs(extras: Sequence[str] = JOB_EXTRAS) -> dict[str, SpecifierSet]:
+    """The distributions, and which versions of them, that an environment must have for the zip to run in it."""
+    wanted = [Requirement(requirement) for requirement in requirements(extras)]
+    there = {str(canonicalize_name(one.name)): one.specifier for one in wanted}
+    return {name: there[name] for name in sorted(there) if name not in _OF_THE_COMMAND_LINE}
 
 
 def _wanted(declared: Iterable[str], extras: Sequence[str]) -> Iterator[str]:
     """Requirements without those of other extras; those of these extras become unconditional."""
-    for requirement in declared:
-        found = _REQUIREMENT.fullmatch(requirement)
-        if found is None:
-            continue
-        name, version, marker = found.groups()
-        extra = _EXTRA.search(marker or "")
+    for text in declared:
+        requirement = Requirement(text)
+        extra = _EXTRA.search(str(requirement.marker or ""))
         if extra is None:
-            yield requirement
+            yield text
         elif extra.group(1) in extras:
-            yield f"{name}{version.strip()}"
+            requirement.marker = None
+            yield str(requirement)
 
 
 def _files() -> Iterator[tuple[str, bytes]]:

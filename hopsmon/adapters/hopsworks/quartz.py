@@ -48,19 +48,55 @@ def check_cron(expression: str) -> str:
 
 
 def to_unix(expression: str) -> str:
-    """The same as a line of crontab begins with; without the year, which crontab has not.
+    """The same as a line of crontab begins with. Quartz counts weekdays from Sunday as 1, crontab as 0.
 
-    >>> to_unix("0 */5 * ? * MON *")
-    '*/5 * * * MON'
+    >>> to_unix("0 */5 * ? * MON *"), to_unix("0 30 6 ? * 2-6 *")
+    ('*/5 * * * MON', '30 6 * * MON,TUE,WED,THU,FRI')
+
+    Raises:
+        ConfigError: it is none that Hopsworks' scheduler takes, or says what a crontab cannot: a year, or days such as
+            the last of a month.
     """
-    return " ".join("*" if field == "?" else field for field in check_cron(expression).split()[1:6])
+    *fields, year = check_cron(expression).split()[1:]
+    if year != "*":
+        raise ConfigError(
+            f"'{expression}' cannot be a line of crontab, which has no years: put * in place of '{year}'."
+        )
+    return " ".join(_in_unix(name, field) for name, field in zip(_FIELDS[1:-1], fields, strict=True))
+
+
+def _in_unix(name: str, field: str) -> str:
+    return ",".join(_part_in_unix(name, part) for part in field.split(","))
+
+
+def _part_in_unix(name: str, part: str) -> str:
+    """One of a field's alternatives; a list of values where crontab does not know the form."""
+    span, stepped, step = part.partition("/")
+    if span in ("*", "?", ""):
+        return f"*/{step}" if stepped else "*"
+    if name in _ENDINGS and re.fullmatch(_ENDINGS[name], span):
+        raise ConfigError(f"The {name} '{part}' cannot be said in crontab, whose days are numbers, names and ranges.")
+    low, high = _NUMBERS[name]
+    first, *rest = (_number(name, end) for end in span.split("-", 1))
+    last = rest[0] if rest else (high if stepped else first)
+    if last < first:  # round the end: 22-2 are the hours 22, 23, 0, 1 and 2
+        last += high - low + 1
+    values = [low + (value - low) % (high - low + 1) for value in range(first, last + 1, int(step or 1))]
+    words = _WORDS.get(name)
+    return ",".join(str(value) if words is None else words[value - 1] for value in values)
+
+
+def _number(name: str, text: str) -> int:
+    return int(text) if text.isdigit() else _WORDS[name].index(text.upper()) + 1
 
 
 def _is_part(name: str, part: str) -> bool:
-    """Whether one of a field's alternatives is a value, a range, everything, or steps through these."""
+    """Whether one of a field's alternatives is a value, a range, everything, or steps through these (`/5` as `*/5`)."""
     span, stepped, step = part.partition("/")
     if stepped and not (step.isdigit() and int(step) > 0):
         return False
+    if span == "" and stepped:
+        return True
     if span in ("*", "?") and (span == "*" or "day" in name):
         return not (span == "?" and stepped)
     if name in _ENDINGS and re.fullmatch(_ENDINGS[name], span):

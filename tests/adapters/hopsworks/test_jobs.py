@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib.metadata
 import os
 import re
 import subprocess
@@ -55,10 +56,15 @@ def changing(server: HopsworksServer, since: int = 0) -> list[str]:
 
 
 def with_libraries(project: Connection, *names: str) -> None:
-    """As if these had been in the Spark environment from the start."""
+    """As if these, NAME or NAME==VERSION, had been in the Spark environment from the start."""
     environment = project.project.get_environment_api().get_environment(SPARK)
-    for name in names:
-        environment._library_api._install(name, SPARK, {"version": "1.0", "packageSource": "PIP"})
+    for name, _, version in (one.partition("==") for one in names):
+        environment._library_api._install(name, SPARK, {"version": version or "1.0", "packageSource": "PIP"})
+
+
+def all_that_is_needed() -> list[str]:
+    """As they are installed here."""
+    return [f"{name}=={importlib.metadata.version(name)}" for name in packaging.needs()]
 
 
 def test_a_job_is_made_of_a_zip_and_a_script(server: HopsworksServer, project: Connection) -> None:
@@ -159,14 +165,26 @@ def test_a_changed_package_is_uploaded_beside_the_old_one(
 def test_a_zip_needs_its_dependencies_in_the_environment(server: HopsworksServer, project: Connection) -> None:
     done = deploy(project, spec())
     unknown = f"environment {SPARK}: Hopsworks does not say what it has; it must have "
-    assert any(step.startswith(f"{unknown}datasketches, kafka-python") for step in done.steps)
-    with_libraries(project, "numpy", "PyYAML", "typing_extensions")
-    with pytest.raises(ConfigError, match=rf"'{SPARK}' lacks datasketches, kafka-python, .*install='wheel'") as caught:
+    assert any(step.startswith(f"{unknown}datasketches>=5.2, kafka-python>=") for step in done.steps)
+    with_libraries(project, "numpy==2.1.0", "PyYAML==6.0.2", "typing_extensions==4.12.2")
+    lacks = rf"'{SPARK}' lacks datasketches>=5.2, kafka-python>=.*install='wheel'"
+    with pytest.raises(ConfigError, match=lacks) as caught:
         deploy(project, spec())
     assert "pyyaml" not in str(caught.value)
-    with_libraries(project, *packaging.distributions())
+    with_libraries(project, *all_that_is_needed())
     assert f"environment {SPARK}: has all that hopsmon needs" in deploy(project, spec()).steps
     assert f"environment {SPARK}: has all that hopsmon needs" in deploy(project, spec(install="auto")).steps
+
+
+@pytest.mark.parametrize("version", ["26.0.0", "21.0.0", "", "of our own"])
+def test_a_zip_needs_them_in_versions_that_will_do(server: HopsworksServer, project: Connection, version: str) -> None:
+    with_libraries(project, *all_that_is_needed())
+    (pyarrow,) = [one for one in server._state.environments[SPARK]["libraries"] if one["library"] == "pyarrow"]
+    pyarrow["version"] = version
+    with pytest.raises(ConfigError) as caught:
+        deploy(project, spec())
+    assert f"lacks pyarrow<26,>=22 (it has {version or 'an unknown version'}), and a zip" in str(caught.value)
+    assert deploy(project, spec(install="auto")).environment == clone_name(packaging.wheel(), SPARK)
 
 
 def test_otherwise_hopsmon_gets_an_environment_of_its_own(server: HopsworksServer, project: Connection) -> None:
@@ -304,10 +322,41 @@ def test_a_wrong_schedule_is_refused_before_anything_is_done(server: HopsworksSe
 
 @pytest.mark.parametrize(
     "expression",
-    ["0 */5 * ? * * *", "0 0 12 1,15 * ? *", "0 30 6 ? * MON-FRI *", "0 0 0 L * ? 2027", "0 0 8-18/2 ? JAN,jul 6#3 *"],
+    [
+        "0 */5 * ? * * *",
+        "0 0 12 1,15 * ? *",
+        "0 30 6 ? * MON-FRI *",
+        "0 0 0 L * ? 2027",
+        "0 0 8-18/2 ? JAN,jul 6#3 *",
+        "0 /10 * ? * * *",
+    ],
 )
 def test_expressions_that_the_scheduler_takes(expression: str) -> None:
     assert check_cron(f" {expression}  ") == expression
+
+
+@pytest.mark.parametrize(
+    ("expression", "line"),
+    [
+        ("0 /10 * ? * * *", "*/10 * * * *"),
+        ("0 5/20 * ? * * *", "5,25,45 * * * *"),
+        ("0 30 6 ? * 2-6 *", "30 6 * * MON,TUE,WED,THU,FRI"),
+        ("0 30 6 ? * FRI-mon *", "30 6 * * FRI,SAT,SUN,MON"),
+        ("0 0 0 ? * 1,7 *", "0 0 * * SUN,SAT"),
+        ("0 0 22-2/2 1 NOV-1 ? *", "0 22,0,2 1 NOV,DEC,JAN *"),
+        ("0 0 8-10 */5 * ? *", "0 8,9,10 */5 * *"),
+    ],
+)
+def test_the_same_times_in_a_line_of_crontab(expression: str, line: str) -> None:
+    assert to_unix(expression) == line
+
+
+@pytest.mark.parametrize("expression", ["0 0 0 L * ? *", "0 0 0 ? * 6#3 *", "0 0 0 ? * 6L *", "0 0 0 15W * ? *"])
+def test_what_crontab_cannot_say(expression: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be said in crontab"):
+        to_unix(expression)
+    with pytest.raises(ConfigError, match=r"which has no years: put \* in place of '2027'"):
+        to_unix("0 0 0 1 * ? 2027")
 
 
 @pytest.mark.parametrize(
@@ -329,10 +378,6 @@ def test_expressions_that_it_does_not_take(expression: str, why: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(why)) as caught:
         check_cron(expression)
     assert "'0 */15 * ? * * *' is every 15 minutes" in str(caught.value)
-
-
-def test_crontab_says_the_same() -> None:
-    assert to_unix("0 30 6 ? * MON-FRI 2027") == "30 6 * * MON-FRI"
 
 
 def test_the_zip_is_the_same_whenever_it_is_made() -> None:
@@ -361,7 +406,7 @@ def test_the_wheel_is_one_that_pip_installs_with_all_a_job_needs() -> None:
 def test_what_a_monitor_needs_more_is_another_wheel() -> None:
     more = packaging.wheel((*packaging.JOB_EXTRAS, "expectations"))
     assert more.digest != packaging.wheel().digest
-    assert set(packaging.distributions((*packaging.JOB_EXTRAS, "expectations"))) - set(packaging.distributions()) == {
+    assert set(packaging.needs((*packaging.JOB_EXTRAS, "expectations"))) - set(packaging.needs()) == {
         "great-expectations"
     }
 
