@@ -48,6 +48,22 @@ mapping of one key, `{{"psi": {{"threshold": 0.2}}}}`, in YAML and Python alike.
 can be told which, and stand twice under another name: `{{"psi": {{"as": "psi_of_prices", "features": ["price"]}}}}`.
 One of your own is a class in a package of yours; [examples/custom_technique](../../examples/custom_technique/README.md)
 shows all of it.
+
+## Where thresholds come from
+
+A technique's threshold is its default, or the one you give. Where the baseline has windows of its own (its data had an
+event time), a window technique is also asked how it scores those, and the larger of its threshold and of what follows
+from these scores counts. How it follows, `threshold_rule` says, a key of the monitor and an argument of
+`hopsmon.compare`:
+
+| rule | the threshold |
+|---|---|
+| `room` | the largest score and four standard deviations of the scores; the default |
+| `mean_3sd` | their mean and three standard deviations, as NannyML has it |
+| `quantile` | their 99 % quantile: one window in a hundred lies above, for each feature |
+
+The last two find smaller drifts, and alarm more often the more features there are. A finding whose threshold came from
+the rule says so in its details: `band_rule`, `band_windows` (how many windows) and `fixed_threshold` (the technique's).
 """
 
 

@@ -13,6 +13,7 @@ import orjson
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.finding import Finding
 from hopsmon.core.multiplicity import Correction
+from hopsmon.core.natural import ThresholdRule
 from hopsmon.core.root_cause import explained
 from hopsmon.core.schema import ModelSchema
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
@@ -134,6 +135,7 @@ class Panels:
         baseline: Baseline,
         correction: Correction,
         importances: Mapping[str, float],
+        rule: ThresholdRule = ThresholdRule.ROOM,
     ) -> Panels:
         """The judges for these techniques; those on instances are left out."""
         groups: dict[tuple[frozenset[str] | None, int], list[Technique]] = {}
@@ -144,7 +146,7 @@ class Panels:
             turn = seen[features, technique.name] = seen.get((features, technique.name), -1) + 1
             groups.setdefault((features, turn), []).append(technique)
         panels = [
-            Panel(Judge(techniques, restricted(baseline, features), correction, importances), features)
+            Panel(Judge(techniques, restricted(baseline, features), correction, importances, rule), features)
             for (features, _), techniques in groups.items()
         ]
         return cls(tuple(panels), importances)

@@ -22,6 +22,7 @@ from hopsmon.core.baseline import Baseline
 from hopsmon.core.batch import Batch, IntArray, Side
 from hopsmon.core.finding import Finding
 from hopsmon.core.multiplicity import Correction
+from hopsmon.core.natural import ThresholdRule
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.season import Season
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
@@ -46,6 +47,7 @@ def compare(  # noqa: PLR0913 - all but two by keyword
     event_time: str | None = None,
     window: timedelta | str | None = None,
     season: Season | str = Season.NONE,
+    threshold_rule: ThresholdRule | str = ThresholdRule.ROOM,
     expectations: Any = None,
 ) -> Comparison:
     """Compare current data with reference data: which features have drifted, how far, and how sure that is.
@@ -69,6 +71,8 @@ def compare(  # noqa: PLR0913 - all but two by keyword
         window: cut the current data into windows of that length ("1h", timedelta), by `event_time`, and judge them in
             order. Where the reference has the column too, its own windows give the natural variation.
         season: hour_of_day, day_of_week or hour_of_week: compare each window with the reference's alike ones.
+        threshold_rule: room, mean_3sd or quantile: how thresholds follow from the scores of the reference's own windows
+            (needs `event_time` there and `window`); a technique's own threshold counts where it is larger.
         expectations: a suite of Great Expectations (the object, or its JSON as a dict) that the current data is held
             to as well; an expectation that fails is a finding with reason expectation_failed.
 
@@ -82,6 +86,7 @@ def compare(  # noqa: PLR0913 - all but two by keyword
     (False, ['x'])
     """
     spec, phase, chosen = _window(window, event_time), _season(season), _correction(correction, convention)
+    rule = _threshold_rule(threshold_rule)
     given = Reference.of(reference, {"types": types, "predictions": _names(predictions)}, event_time, spec, phase)
     baseline = given.baseline(given.statistics)
     weights = _weights(importances, baseline)
@@ -93,7 +98,7 @@ def compare(  # noqa: PLR0913 - all but two by keyword
     needed = given.statistics | needs_of(assignments)
     if needed != given.statistics:
         baseline = given.baseline(needed)
-    return _judged(baseline, assignments, now, Settings(chosen, weights, spec, needed))
+    return _judged(baseline, assignments, now, Settings(chosen, weights, spec, needed, rule))
 
 
 @dataclass(frozen=True)
@@ -104,11 +109,12 @@ class Settings:
     importances: Mapping[str, float]
     window: WindowSpec | None
     statistics: frozenset[type[Statistic]]
+    threshold_rule: ThresholdRule
 
 
 def _judged(baseline: Baseline, assignments: Sequence[Assignment], now: Current, settings: Settings) -> Comparison:
     """Every window, in order of time."""
-    panels = Panels.of(assignments, baseline, settings.correction, settings.importances)
+    panels = Panels.of(assignments, baseline, settings.correction, settings.importances, settings.threshold_rule)
     measures = measures_of(technique for technique, _ in assignments)
     recipe = Recipe(baseline.schema, baseline.features, settings.statistics, measures)
     judged: list[Judged] = []
@@ -152,6 +158,13 @@ def _correction(correction: Correction | str | None, convention: str | None) -> 
         return Correction(correction)
     except ValueError:
         raise UnknownNameError("correction", str(correction), [known.value for known in Correction]) from None
+
+
+def _threshold_rule(rule: ThresholdRule | str) -> ThresholdRule:
+    try:
+        return ThresholdRule(rule)
+    except ValueError:
+        raise UnknownNameError("threshold rule", str(rule), [known.value for known in ThresholdRule]) from None
 
 
 def _names(columns: str | Sequence[str]) -> tuple[str, ...]:

@@ -27,9 +27,11 @@ from hopsmon.config.values import (
     Name,
     Section,
     TechniqueSpec,
+    ThresholdRuleName,
     Weight,
 )
 from hopsmon.core.multiplicity import Correction
+from hopsmon.core.natural import ThresholdRule
 from hopsmon.core.techniques import registry
 from hopsmon.core.techniques.registry import DEFAULT_TECHNIQUES
 from hopsmon.core.window import WindowSpec
@@ -119,6 +121,12 @@ class MonitorConfig(Section):
     """How each technique's p-values of one window are corrected for the number of features.
     Default: benjamini_hochberg, which bounds the share of false findings; bonferroni allows fewer, none corrects
     nothing."""
+
+    threshold_rule: ThresholdRuleName = ThresholdRule.ROOM
+    """How thresholds follow from how techniques score the baseline's own windows, where it has them (data with an event
+    time); a technique's own threshold counts where it is larger. Default: room, the largest of these scores and four of
+    their standard deviations; mean_3sd, their mean and three, and quantile, which one window in a hundred exceeds, find
+    smaller drifts, and alarm more often the more features there are."""
 
     importances: dict[str, Weight] = Field(default_factory=dict)
     """How much each feature matters to the model, {feature: weight}, in any unit: root causes are ranked by it as well.

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from hopsmon.core.multiplicity import Correction
+from hopsmon.core.natural import ThresholdRule
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.season import Season
 from hopsmon.core.techniques import registry
@@ -190,6 +191,14 @@ def check_correction(value: object) -> Correction:
         raise UnknownNameError("correction", str(value), [kind.value for kind in Correction]) from wrong
 
 
+def check_threshold_rule(value: object) -> ThresholdRule:
+    """One of the rules for thresholds, with the nearest one where it is not."""
+    try:
+        return ThresholdRule(str(value))
+    except ValueError as wrong:
+        raise UnknownNameError("threshold rule", str(value), [kind.value for kind in ThresholdRule]) from wrong
+
+
 def check_season(value: object) -> Season:
     """One of the seasons, with the nearest one where it is not."""
     try:
@@ -247,6 +256,11 @@ CorrectionName: TypeAlias = Annotated[
     Correction,
     BeforeValidator(check_correction),
     WithJsonSchema({"enum": [kind.value for kind in Correction]}),
+]
+ThresholdRuleName: TypeAlias = Annotated[
+    ThresholdRule,
+    BeforeValidator(check_threshold_rule),
+    WithJsonSchema({"enum": [kind.value for kind in ThresholdRule]}),
 ]
 SeasonName: TypeAlias = Annotated[
     Season, BeforeValidator(check_season), WithJsonSchema({"enum": [kind.value for kind in Season]})

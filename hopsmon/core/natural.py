@@ -32,7 +32,7 @@ _ROOM = 4.0
 
 
 class ThresholdRule(Word):
-    """How a threshold follows from the scores of the reference's windows."""
+    """How a threshold follows from the scores of the reference's windows; the technique's own counts where larger."""
 
     ROOM = "room"  # the largest, and four standard deviations
     MEAN_3SD = "mean_3sd"  # mean plus three standard deviations, as NannyML has it: with many features, many alerts
@@ -50,12 +50,14 @@ class NaturalVariation:
             gives larger scores: distances in proportion to 1 / √rows, and the threshold grows by as much. (Squared ones
             grow faster; there the p-value holds it.)
         critical: the score that the technique calls critical; None where it has none.
+        rule: how the thresholds follow from the scores.
     """
 
     thresholds: Mapping[str | None, float]
     windows: int
     rows: Mapping[str | None, float] = field(default_factory=dict)
     critical: float | None = None
+    rule: ThresholdRule = ThresholdRule.ROOM
 
     @classmethod
     def of(
@@ -64,7 +66,7 @@ class NaturalVariation:
         """Judge the reference's windows (evenly picked if many), each against what it would be compared with."""
         picked = list(baseline.own_windows(MOST_WINDOWS))
         if len(picked) < LEAST_WINDOWS:
-            return cls({}, 0)
+            return cls({}, 0, rule=rule)
         scores: dict[str | None, list[tuple[float, int]]] = {}
         for window, reference in picked:
             for finding in run_window_technique(technique, window.summary, reference):
@@ -74,7 +76,7 @@ class NaturalVariation:
         thresholds = {name: threshold_of(of[:, 0], rule) for name, of in known.items()}
         rows = {name: float(np.median(of[:, 1])) for name, of in known.items()}
         windows = max((len(of) for of in known.values()), default=0)
-        return cls(thresholds, windows, rows, getattr(technique, "critical", None))
+        return cls(thresholds, windows, rows, getattr(technique, "critical", None), rule)
 
     def _threshold(self, finding: Finding) -> float | None:
         """The threshold for a window of as many rows as the finding rests on."""
@@ -84,7 +86,7 @@ class NaturalVariation:
         return threshold * sqrt(max(1.0, self.rows.get(finding.feature, 1) / finding.n))
 
     def applied(self, findings: Sequence[Finding]) -> list[Finding]:
-        """The findings, judged by the larger of their own and the natural threshold; `details` says which it was."""
+        """The findings, judged by the larger of their own and the natural threshold; `details` says by which rule."""
         return [self._applied(finding) for finding in findings]
 
     def _applied(self, finding: Finding) -> Finding:
@@ -93,8 +95,9 @@ class NaturalVariation:
             return finding
         if natural is None or finding.score is None or finding.threshold is None or natural <= finding.threshold:
             return finding
-        band = {"band": "natural_variation", "band_windows": self.windows, "fixed_threshold": finding.threshold}
-        raised = replace(finding, threshold=natural, details={**finding.details, **band})
+        band = {"band": "natural_variation", "band_rule": str(self.rule), "band_windows": self.windows}
+        details = {**finding.details, **band, "fixed_threshold": finding.threshold}
+        raised = replace(finding, threshold=natural, details=details)
         if finding.is_drift and finding.score < natural:
             return replace(raised, is_drift=False, severity=Severity.NONE, reason=Reason.OK)
         if finding.is_drift and self.critical is not None and natural > self.critical and finding.score < 2 * natural:

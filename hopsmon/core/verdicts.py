@@ -13,7 +13,7 @@ import numpy as np
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.finding import Finding, Reason, Severity
 from hopsmon.core.multiplicity import ONLINE, Correction, OnlineFdr, adjusted, e_value_of
-from hopsmon.core.natural import NaturalVariation
+from hopsmon.core.natural import NaturalVariation, ThresholdRule
 from hopsmon.core.root_cause import explained
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques.guard import run_sequence_technique, run_window_technique
@@ -31,12 +31,14 @@ class Judge:
         techniques: all of the monitor's; those on instances are not this class's business.
         correction: how each technique's p-values are corrected for the number of features, or of windows and features.
         importances: how much each feature matters to the model, where somebody knows; used to rank root causes.
+        threshold_rule: how thresholds follow from the scores of the reference's own windows, where it has them.
     """
 
     techniques: Sequence[Technique]
     baseline: Baseline
     correction: Correction = Correction.BENJAMINI_HOCHBERG
     importances: Mapping[str, float] = field(default_factory=dict)
+    threshold_rule: ThresholdRule = ThresholdRule.ROOM
     _natural: dict[str, NaturalVariation] = field(default_factory=dict, init=False, repr=False)
 
     def judge(self, window: Summary, start: int | None, states: States) -> tuple[list[Finding], dict[str, bytes]]:
@@ -76,7 +78,7 @@ class Judge:
 
     def _natural_of(self, technique: WindowTechnique) -> NaturalVariation:
         if technique.name not in self._natural:
-            self._natural[technique.name] = NaturalVariation.of(technique, self.baseline)
+            self._natural[technique.name] = NaturalVariation.of(technique, self.baseline, self.threshold_rule)
         return self._natural[technique.name]
 
 

@@ -179,7 +179,7 @@ class MonitorBuilder:
         return self._with("alerts", {"channels": [{"hopsworks": {"receiver": name}} for name in names], **settings})
 
     def with_settings(self, **sections: Any) -> Self:
-        """Anything else that a configuration can say, by its section: limits={…}, store={…}, correction="none"."""
+        """Anything else that a configuration can say: limits={…}, correction="none", threshold_rule="quantile"."""
         self._settings |= sections
         return self
 

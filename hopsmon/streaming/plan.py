@@ -9,6 +9,7 @@ from datetime import timedelta
 from hopsmon.core.alerting import AlertRules
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.multiplicity import Correction
+from hopsmon.core.natural import ThresholdRule
 from hopsmon.core.payloads import OpenMessages
 from hopsmon.core.schema import ModelRef, ModelSchema
 from hopsmon.core.techniques.protocols import InstanceTechnique, Technique, WindowTechnique
@@ -31,6 +32,7 @@ class MonitorPlan:
         max_clock_ahead: an event further ahead of its arrival is rejected: one bad clock must not close windows.
         correction: how each technique's p-values of one window are corrected for the number of features.
         importances: how much each feature matters to the model, in any unit; root causes are ranked by it as well.
+        threshold_rule: how thresholds follow from the baseline's own windows, where it has them.
         max_outliers: at most so many outlier rows a window; the rest is counted.
         technique_seconds: how long a technique of another package may take for a window or a batch of instances.
         alerts: when its findings are an alert.
@@ -52,6 +54,7 @@ class MonitorPlan:
     shards: int = 1
     correction: Correction = Correction.BENJAMINI_HOCHBERG
     importances: Mapping[str, float] = field(default_factory=dict)
+    threshold_rule: ThresholdRule = ThresholdRule.ROOM
     max_outliers: int = 1_000
     technique_seconds: float = 30.0
     alerts: AlertRules = field(default_factory=AlertRules)

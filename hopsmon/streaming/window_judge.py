@@ -101,7 +101,7 @@ class WindowJudge:
                 return None
             if name:
                 own = baseline_without(replace(own, schema=ModelSchema(own.schema.features)), name.partition("=")[0])
-            self._judges[name] = Judge(self._techniques, own, plan.correction, plan.importances)
+            self._judges[name] = Judge(self._techniques, own, plan.correction, plan.importances, plan.threshold_rule)
         return self._judges[name]
 
     def _of_whole(self, sliced: str) -> Judge:
@@ -114,7 +114,7 @@ class WindowJudge:
             plan = self._plan
             techniques = [one for one in self._techniques if not isinstance(one, SequenceTechnique)]
             baseline = baseline_without(plan.baseline, sliced)
-            self._judges[sliced] = Judge(techniques, baseline, plan.correction, plan.importances)
+            self._judges[sliced] = Judge(techniques, baseline, plan.correction, plan.importances, plan.threshold_rule)
         return self._judges[sliced]
 
     def _not_followed(self, name: str, summary: Summary) -> Iterator[Finding]:

@@ -60,6 +60,7 @@ def monitor_plan(config: MonitorConfig, log: Log | None = None) -> MonitorPlan:
         shards=config.limits.shards,
         correction=config.correction,
         importances=config.importances,
+        threshold_rule=config.threshold_rule,
         max_outliers=config.limits.max_outliers,
         technique_seconds=config.limits.technique_seconds,
         alerts=config.alerts.rules(),

@@ -12,6 +12,8 @@ import pytest
 import hopsmon
 from hopsmon import ConfigError, MonitorConfig
 from hopsmon.adapters.hopsworks.private import client_version
+from hopsmon.core.multiplicity import Correction
+from hopsmon.core.natural import ThresholdRule
 from hopsmon.core.schema import ModelRef
 from hopsmon.errors import UnknownNameError
 from hopsmon.sdk import MonitorBuilder, Store
@@ -70,6 +72,11 @@ def test_what_is_built_can_run(store: Store, train: Path) -> None:
     monitor = builder.compare_on("mean", 0.3, relative=True).compare_on_distribution("KOLMOGOROV_SMIRNOV", 0.1).save()
     plan = monitor_plan(monitor.config)
     assert [technique.name for technique in plan.techniques] == ["mean_change", "ks"]
+
+
+def test_settings_without_a_method_of_their_own_are_said_by_name(store: Store) -> None:
+    built = started(store).with_settings(threshold_rule="quantile", correction="none").config()
+    assert (built.threshold_rule, built.correction) == (ThresholdRule.QUANTILE, Correction.NONE)
 
 
 def test_nothing_named_runs_the_defaults(store: Store) -> None:

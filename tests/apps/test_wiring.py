@@ -14,6 +14,7 @@ import pytest
 from hopsmon import wiring
 from hopsmon.config import ConfigProblems, MonitorConfig
 from hopsmon.core.multiplicity import Correction
+from hopsmon.core.natural import ThresholdRule
 from hopsmon.core.schema import Feature, FeatureType, ModelRef
 from hopsmon.core.season import Season
 from hopsmon.errors import ConfigError
@@ -30,10 +31,12 @@ def test_a_plan_has_what_the_configuration_says(monitor_file: Path) -> None:
             limits={"max_slices": 7, "max_outliers": 9, "technique_seconds": 1.5},
             techniques=["psi", {"ks": {"threshold": 0.15}}],
             correction="bonferroni",
+            threshold_rule="mean_3sd",
             importances={"temp": 0.7},
         )
     )
     assert (plan.correction, plan.importances) == (Correction.BONFERRONI, {"temp": 0.7})
+    assert plan.threshold_rule is ThresholdRule.MEAN_3SD
     assert (plan.max_outliers, plan.technique_seconds) == (9, 1.5)
     assert [technique.name for technique in plan.techniques] == ["psi", "ks"]
     assert plan.model == ModelRef("flight_delay", 1)

@@ -152,6 +152,10 @@ def test_the_reference_with_event_time_brings_its_natural_variation_and_season()
     seeing = hopsmon.compare(reference, current, **settings)
     assert sum(f.is_drift for f in seeing.findings) == 0
     assert any(f.details.get("band") == "natural_variation" for f in seeing.findings)
+    assert {f.details.get("band_rule") for f in seeing.findings} == {"room"}
+    eager = hopsmon.compare(reference, current, threshold_rule="quantile", **settings)
+    assert {f.details.get("band_rule") for f in eager.findings} == {"quantile"}
+    assert max(f.threshold or 0 for f in eager.findings) < min(f.threshold or 0 for f in seeing.findings)
     seasonal = hopsmon.compare(reference, current, season="hour_of_day", **settings)
     assert sum(f.is_drift for f in seasonal.findings) == 0
     assert max(f.score or 0 for f in seasonal.findings) < max(f.score or 0 for f in seeing.findings)
@@ -270,6 +274,7 @@ def test_importances_order_the_root_cause() -> None:
         ({"techniques": []}, "techniques is empty"),
         ({"convention": "evidentli"}, "Did you mean 'evidently'"),
         ({"correction": "bonferoni"}, "Did you mean 'bonferroni'"),
+        ({"threshold_rule": "mean"}, "Unknown threshold rule 'mean'.*Did you mean 'mean_3sd'"),
         ({"season": "hourly"}, "Unknown season 'hourly'"),
         ({"season": "hour_of_day"}, "needs event_time and window"),
         ({"window": "1h"}, "window needs event_time"),

@@ -11,6 +11,7 @@ from hopsmon.core.baseline import ReferenceWindow
 from hopsmon.core.finding import Finding, Reason, Severity
 from hopsmon.core.multiplicity import Correction
 from hopsmon.core.natural import NaturalVariation, ThresholdRule, threshold_of
+from hopsmon.core.techniques.protocols import WindowTechnique
 from hopsmon.core.techniques.registry import build
 from hopsmon.core.verdicts import Judge
 from tests.core.techniques.cases import Columns, baseline_of, window_of
@@ -95,6 +96,27 @@ def test_natural_variation_raises_thresholds() -> None:
     assert within.threshold > without.threshold == within.details["fixed_threshold"]
     gone = window_of({"x": RNG.normal(1.5, size=300)}, whole)
     assert Judge([build("ks")], knows).judge(gone, None, {})[0][0].is_drift
+
+
+@pytest.mark.parametrize("rule", ThresholdRule)
+def test_the_rule_for_thresholds_is_the_judges_and_the_findings_say_which(rule: ThresholdRule) -> None:
+    rng = np.random.default_rng(3)
+    chunks = [{"x": rng.normal(0.5 * np.sin(hour / 4), size=300)} for hour in range(48)]
+    whole = baseline_of({"x": np.concatenate([chunk["x"] for chunk in chunks])})
+    windows = tuple(ReferenceWindow(n * HOUR, window_of(chunk, whole)) for n, chunk in enumerate(chunks))
+    knows = replace(whole, windows=windows, window_micros=HOUR)
+    technique = build({"ks": {"threshold": 0.01}})
+    assert isinstance(technique, WindowTechnique)
+    scores = np.array([technique.judge(window.summary, knows)[0].score for window in windows], np.float64)
+    (finding,), _ = Judge([technique], knows, threshold_rule=rule).judge(windows[0].summary, None, {})
+    assert finding.threshold == pytest.approx(threshold_of(scores, rule))
+    assert (finding.details["band_rule"], finding.details["fixed_threshold"]) == (str(rule), 0.01)
+    assert (Judge([technique], knows).threshold_rule, NaturalVariation.of(technique, knows).rule) == ("room", "room")
+    # a threshold of the technique's own that is larger: no rule gave it
+    (own,), _ = Judge([build({"ks": {"threshold": 0.9}})], knows, threshold_rule=rule).judge(
+        windows[0].summary, None, {}
+    )
+    assert (own.threshold, "band_rule" in own.details) == (0.9, False)
 
 
 def test_smaller_windows_than_the_references_get_a_higher_threshold() -> None:

@@ -14,6 +14,7 @@ import pytest
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.baseline_builder import build_baseline
 from hopsmon.core.frames import to_arrow
+from hopsmon.core.natural import ThresholdRule
 from hopsmon.core.techniques import registry
 from hopsmon.core.window import WindowSpec
 from hopsmon.streaming.plan import MonitorPlan
@@ -83,6 +84,20 @@ def test_a_slice_s_natural_variation_is_that_of_its_own_windows() -> None:
     }
     assert min(bands["city=Bern"]) > max(bands[""])  # half the rows a window: chance alone gives larger scores
     assert all("compared_with" not in row["details"] for row in rows)
+
+
+def test_the_rule_for_thresholds_is_the_plans_in_every_slice() -> None:
+    own, data = plan(built(slices=["city"])), frame(4, 2)
+    least = (registry.build({"psi": {"threshold": 0.001}}),)
+    by_rule = {
+        rule: seen(replace(own, threshold_rule=rule, techniques=least), data)
+        for rule in (ThresholdRule.ROOM, ThresholdRule.QUANTILE)
+    }
+    for rule, rows in by_rule.items():
+        assert {row["slice"] for row in rows} == {"", "city=Bern", "city=Zug"}
+        assert {row["details"].get("band_rule") for row in rows if row["feature"] == "age"} == {str(rule)}
+    for room, quantile in zip(*by_rule.values(), strict=True):
+        assert room["threshold"] > quantile["threshold"] or room["feature"] != "age"
 
 
 @pytest.mark.parametrize("slices", [(), ("other",)])

@@ -24,6 +24,7 @@ slices: [zip]
 techniques: [psi, {ks: {threshold: 0.2}}, range]
 expectations: {file: suite.json, columns: {temp_c: temp}, modules: [mine.expectations]}
 correction: bonferroni
+threshold_rule: quantile
 importances: {temp: 0.7, zip: 0.3}
 alerts: {channels: [{hopsworks: {receiver: slack}}], min_severity: critical, resolve_after: 2, widen_after: 0,
   max_age: 6h}

@@ -42,6 +42,7 @@ from hopsmon.config import (
 from hopsmon.core.alerting import AlertRules
 from hopsmon.core.finding import Severity
 from hopsmon.core.multiplicity import Correction
+from hopsmon.core.natural import ThresholdRule
 from hopsmon.core.season import Season
 from hopsmon.core.window import WindowSpec
 from hopsmon.streaming.plan import Audience
@@ -163,6 +164,7 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         ),
         "expectations": None,
         "correction": Correction.BENJAMINI_HOCHBERG,
+        "threshold_rule": ThresholdRule.ROOM,
         "importances": {},
         "alerts": AlertsConfig(),
         "store": StoreConfig(),

@@ -62,6 +62,7 @@ def test_window_sizes_that_are_none(text: str, said: str) -> None:
     ("changes", "said"),
     [
         ({"correction": "bonferoni"}, "correction: Unknown correction 'bonferoni'.*Did you mean 'bonferroni'"),
+        ({"threshold_rule": "mean3sd"}, "threshold_rule: Unknown threshold rule 'mean3sd'.*Did you mean 'mean_3sd'"),
         ({"importances": {"temp": -1}}, "importances.temp: Should be greater than or equal to 0"),
         ({"importances": {"temp": float("nan")}}, "importances.temp: Should be a finite number"),
         ({"limits": {"max_outliers": -1}}, "limits.max_outliers: Should be greater than or equal to 0"),
