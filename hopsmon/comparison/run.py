@@ -55,8 +55,8 @@ def compare(  # noqa: PLR0913 - all but two by keyword
     The same summaries, techniques and verdicts as in a monitor; here techniques also get the raw values, and are exact.
 
     Args:
-        reference: a pandas, polars or pyarrow table, or what else narwhals takes; or a `Baseline` (then techniques work
-            on its bins, as in a monitor).
+        reference: a pandas, polars or pyarrow table, or what else narwhals takes; a Spark DataFrame of at most
+            2,000,000 rows and 40 million values; or a `Baseline` (then techniques work on its bins, as in a monitor).
         current: a table with the same columns.
         techniques: names, or `{name: {parameter: value}}`; without, the default set. Those on instances (range,
             z_score …) give `outliers` and the share of rows they flag.

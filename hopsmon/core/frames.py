@@ -45,17 +45,25 @@ _TYPE_RULES: tuple[tuple[Callable[[pa.DataType], bool], FeatureType], ...] = (
 )
 
 
+SPARK_REFUSED = (
+    "A Spark DataFrame may not fit into one process: hopsmon.baseline_of_frame(frame, model) builds its"
+    " baseline on the cluster; or pass a sample: frame.limit(100_000).toArrow(), or .toPandas() in Spark 3.5."
+)
+
+
+def is_spark(frame: Any) -> bool:
+    """Whether a frame is Spark's, told without Spark."""
+    return type(frame).__module__.startswith("pyspark")
+
+
 def to_arrow(frame: Any) -> pa.Table:
     """A pandas, polars or Arrow frame, or any other that narwhals takes, as an Arrow table.
 
     Raises:
         ConfigError: not a frame, a Spark frame (too large for one process), or its columns have no Arrow type.
     """
-    if type(frame).__module__.startswith("pyspark"):
-        raise ConfigError(
-            "A Spark DataFrame may not fit into one process: hopsmon.baseline_of_frame(frame, model) builds its"
-            " baseline on the cluster; or pass a sample: frame.limit(100_000).toArrow(), or .toPandas() in Spark 3.5."
-        )
+    if is_spark(frame):
+        raise ConfigError(SPARK_REFUSED)
     try:
         table = _as_table(frame)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError, TypeError) as error:
