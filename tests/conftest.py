@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 
     from hopsmon.adapters.kafka.broker import LocalBroker
 
+DELTA = {"3": "3.3.2", "4": "4.3.0"}  # by Spark's major version
+
 # Warnings are errors; these are of others, and cannot be mended here.
 THEIR_WARNINGS = (
     # kafka-python reads its protocol files by an old function
@@ -23,6 +24,9 @@ THEIR_WARNINGS = (
     "ignore:module 'sre_(constants|parse)' is deprecated:DeprecationWarning",
     # pyspark leaves the sockets of collect(), kafka-python those of failed connections to the garbage collector
     "ignore:unclosed <(socket|ssl.SSLSocket):ResourceWarning",
+    # pyspark 3.5 compares versions as one did before Python 3.12
+    "ignore:distutils Version classes are deprecated:DeprecationWarning",
+    "ignore:The distutils package is deprecated:DeprecationWarning",
 )
 
 
@@ -38,9 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def delta() -> str:
     """Delta's jars for the Spark that is installed."""
+    import pyspark
+
     from hopsmon.streaming.spark_lines import delta_package
 
-    return delta_package(version("delta-spark"))
+    return delta_package(DELTA[pyspark.__version__[0]])
 
 
 @pytest.fixture(scope="session")

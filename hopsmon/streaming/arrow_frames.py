@@ -36,7 +36,9 @@ def from_arrow(spark: SparkSession, table: pa.Table) -> DataFrame:
 
     if hasattr(DataFrame, "toArrow"):  # both came with Spark 4
         return spark.createDataFrame(table)
-    from pyspark.sql.pandas.types import from_arrow_schema
+    from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
-    columns = (column.to_pylist(maps_as_pydicts="strict") for column in table.columns)
-    return spark.createDataFrame(list(zip(*columns, strict=True)), from_arrow_schema(table.schema))
+    schema = from_arrow_schema(table.schema)
+    columns = table.cast(to_arrow_schema(schema)).columns  # times in microseconds, and no dictionaries
+    rows = zip(*(column.to_pylist(maps_as_pydicts="strict") for column in columns), strict=True)
+    return spark.createDataFrame(list(rows), schema)

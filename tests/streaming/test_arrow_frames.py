@@ -71,6 +71,13 @@ def test_each_row_comes_once_and_in_order(spark: SparkSession, rows: int) -> Non
     assert to_arrow(frame.limit(0)) == numbers.slice(0, 0)
 
 
+def test_what_spark_has_no_type_for_becomes_its_nearest(spark: SparkSession) -> None:
+    """As in tables that pandas made."""
+    nanos = pa.array([IN_SUMMER, None]).cast(pa.timestamp("ns", tz="Europe/Stockholm"))
+    found = to_arrow(from_arrow(spark, pa.table({"time": nanos, "label": pa.array(["a", "a"]).dictionary_encode()})))
+    assert found == pa.table({"time": pa.array([IN_SUMMER, None], TIME), "label": ["a", "a"]})
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_result_tables_keep_their_types(session: SparkSession, name: str) -> None:
     schema = TABLES[name].schema

@@ -16,6 +16,7 @@ from hopsmon.core.statistics.counts import Counts
 from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.errors import ConfigError
+from hopsmon.streaming.arrow_frames import from_arrow
 from hopsmon.streaming.baseline import baseline_of_frame, in_lots
 from tests.support.monitors import MODEL
 from tests.support.traffic import reference
@@ -32,7 +33,7 @@ def data() -> pd.DataFrame:
 
 
 def test_spark_and_memory_agree(spark: SparkSession, data: pd.DataFrame) -> None:
-    frame = spark.createDataFrame(pa.Table.from_pandas(data, preserve_index=False)).repartition(3)
+    frame = from_arrow(spark, pa.Table.from_pandas(data, preserve_index=False)).repartition(3)
     ours = baseline_of_frame(frame, MODEL, predictions=["score"])
     theirs = build_baseline(data, MODEL, predictions=["score"])
     assert ours.rows == theirs.rows
@@ -61,7 +62,7 @@ def test_windows_of_spark_and_memory_agree(spark: SparkSession, data: pd.DataFra
     at = pd.Series(pd.date_range("2026-03-02", periods=len(data), freq="10min", tz="UTC"))
     timed = data.drop(columns="since").assign(at=at.sample(frac=1, random_state=1).reset_index(drop=True))
     settings: dict[str, Any] = {"event_time": "at", "window": timedelta(hours=1), "season": "hour_of_day"}
-    frame = spark.createDataFrame(pa.Table.from_pandas(timed, preserve_index=False)).repartition(3)
+    frame = from_arrow(spark, pa.Table.from_pandas(timed, preserve_index=False)).repartition(3)
     ours = baseline_of_frame(frame, MODEL, predictions=["score"], **settings)
     theirs = build_baseline(timed, MODEL, predictions=["score"], **settings)
     assert len(ours.windows) == 500
@@ -77,7 +78,7 @@ def test_windows_of_spark_and_memory_agree(spark: SparkSession, data: pd.DataFra
 
 def test_rows_without_a_time_are_counted_over_all_partitions(spark: SparkSession, data: pd.DataFrame) -> None:
     odd = data[["age"]].assign(at=["2026-03-02T10:00:00Z", "soon", None] * (len(data) // 3))
-    frame = spark.createDataFrame(pa.Table.from_pandas(odd, preserve_index=False)).repartition(3)
+    frame = from_arrow(spark, pa.Table.from_pandas(odd, preserve_index=False)).repartition(3)
     with pytest.raises(ConfigError, match=r"2,000 of 3,000 rows have no event time \(1,000 null, 1,000 unreadable"):
         baseline_of_frame(frame, MODEL, event_time="at", window=timedelta(hours=1))
 
@@ -92,7 +93,7 @@ def test_slices_of_spark_and_memory_agree(spark: SparkSession, data: pd.DataFram
     at = pd.Series(pd.date_range("2026-03-02", periods=len(data), freq="10min", tz="UTC"))
     timed = data.drop(columns="since").assign(at=at)
     settings: dict[str, Any] = {"event_time": "at", "window": timedelta(days=1), "slices": ["city", "member"]}
-    frame = spark.createDataFrame(pa.Table.from_pandas(timed, preserve_index=False)).repartition(3)
+    frame = from_arrow(spark, pa.Table.from_pandas(timed, preserve_index=False)).repartition(3)
     ours = baseline_of_frame(frame, MODEL, predictions=["score"], **settings)
     theirs = build_baseline(timed, MODEL, predictions=["score"], **settings)
     assert list(ours.slices) == list(theirs.slices)

@@ -23,6 +23,7 @@ from hopsmon.core.payloads import FeatureLog, FeatureLogRows, decode
 from hopsmon.core.schema import FeatureType, ModelRef
 from hopsmon.core.window import WindowSpec
 from hopsmon.errors import ConfigError, OutsideError, TransientError
+from hopsmon.streaming.arrow_frames import to_arrow
 from hopsmon.streaming.observer import Observer
 from hopsmon.streaming.partial import Partial, Tally
 from hopsmon.streaming.plan import MonitorPlan
@@ -224,7 +225,7 @@ def read(source: FeatureLogTable, spark: SparkSession, folder: Any) -> pa.Record
     from pyspark.sql import functions as F
 
     rows = spark.table(name).withColumn("timestamp", F.unix_micros("timestamp")).orderBy("offset").drop("headers")
-    return rows.toArrow().combine_chunks().to_batches()[0]
+    return to_arrow(rows).combine_chunks().to_batches()[0]
 
 
 @pytest.fixture
