@@ -64,6 +64,26 @@ from these scores counts. How it follows, `threshold_rule` says, a key of the mo
 
 The last two find smaller drifts, and alarm more often the more features there are. A finding whose threshold came from
 the rule says so in its details: `band_rule`, `band_windows` (how many windows) and `fixed_threshold` (the technique's).
+
+## When many questions are asked
+
+Of many features some look like drift by chance, and so do some slices, windows and monitors. `correction`, a key of the
+monitor and an argument of `hopsmon.compare`, says over which of them the share of false findings is held, technique by
+technique; `p_adjusted` shows it.
+
+| correction | over | if features depend on each other |
+|---|---|---|
+| `benjamini_hochberg`, the default | the features of a window | holds if they move together, as most do |
+| `bonferroni` | the same, and it is the chance of even one that is held | holds |
+| `e_bh` | the features of all slices of a window together; all traffic on its own | holds |
+| `lord`, `saffron` | the features of all windows of a slice so far | for independent ones |
+| `e_lond` | the same | holds |
+
+`e_bh` and `e_lond` turn a p-value into e = 1 / (2 √p), which costs small drifts: of 30 features, one alone is found
+from p = 3 · 10⁻¹² where `alpha` is 0.0001, with Benjamini-Hochberg from 3 · 10⁻⁶. The e-detector needs no correction over
+features and windows; over the slices of a window its alarms are e-BH's, always. Over all monitors of a store,
+`store.standing(level=0.05, since=…)` asks e-BH of what they have written
+([decision 13](../decisions/0013-e-bh-over-monitors-is-asked-of-what-they-wrote.md)).
 """
 
 

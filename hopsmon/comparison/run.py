@@ -62,8 +62,8 @@ def compare(  # noqa: PLR0913 - all but two by keyword
             z_score …) give `outliers` and the share of rows they flag.
         convention: evidently, nannyml, deequ, tfdv or hopsworks: compute as that library does. Without `techniques`,
             also run what it runs by default.
-        correction: of each technique's p-values for many features: benjamini_hochberg (the default), bonferroni or
-            none (the default with a convention: those libraries do not correct).
+        correction: of each technique's p-values for many features: benjamini_hochberg (the default), bonferroni, e_bh
+            or none (the default with a convention: those libraries do not correct).
         types: feature types by column, where the inferred ones do not fit, e.g. `{"zip": "categorical"}`.
         predictions: columns that are the model's output; compared as features are.
         importances: how much each feature matters to the model, to rank what drift comes from.

@@ -120,7 +120,8 @@ class MonitorConfig(Section):
     correction: CorrectionName = Correction.BENJAMINI_HOCHBERG
     """How each technique's p-values of one window are corrected for the number of features.
     Default: benjamini_hochberg, which bounds the share of false findings; bonferroni allows fewer, none corrects
-    nothing."""
+    nothing. e_bh bounds that share over all slices of the window together and however features depend on each other,
+    at the cost of small drifts; lord, saffron and e_lond do over all windows of a slice."""
 
     threshold_rule: ThresholdRuleName = ThresholdRule.ROOM
     """How thresholds follow from how techniques score the baseline's own windows, where it has them (data with an event

@@ -24,12 +24,14 @@ from hopsmon.core.schema import Word
 class Correction(Word):
     """How p-values of one technique are corrected for the number of features.
 
-    The first three look at one window; the last three at all windows of a slice so far, in order of time.
+    The first four look at one window, e_bh in a stream at all its slices together; the last three at all windows of a
+    slice so far, in order of time.
     """
 
     NONE = "none"
     BONFERRONI = "bonferroni"
     BENJAMINI_HOCHBERG = "benjamini_hochberg"
+    E_BH = "e_bh"
     LORD = "lord"
     SAFFRON = "saffron"
     E_LOND = "e_lond"
@@ -45,6 +47,8 @@ def adjusted(p_values: FloatArray, correction: Correction) -> FloatArray:
         return np.minimum(p_values * len(p_values), 1.0)
     if correction is Correction.BENJAMINI_HOCHBERG:
         return benjamini_hochberg(p_values)
+    if correction is Correction.E_BH:  # which is Benjamini-Hochberg's procedure on 1 / e
+        return benjamini_hochberg(np.array([min(1.0, 1 / e_value_of(p_value)) for p_value in p_values.tolist()]))
     return p_values
 
 

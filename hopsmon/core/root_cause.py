@@ -10,6 +10,7 @@ from typing import Any
 from hopsmon.core.finding import Finding
 
 MOST_RANKED = 10  # features a finding names
+_RANKINGS = ("ranking", "weighted_ranking")  # what `explained` adds to details
 _MOST_TIMES = 100.0  # a score of more thresholds says no more than that: scores of different techniques do not compare
 # One technique's scores compare between features. Of those that judged most features, the first of these: they are
 # distances, so a feature that has moved twice as far counts more, and most of them judge numbers and labels alike.
@@ -31,6 +32,12 @@ def explained(findings: Sequence[Finding], importances: Mapping[str, float]) -> 
     return [_explained(finding, beside, importances) if of_drifted_model(finding) else finding for finding in findings]
 
 
+def unexplained(finding: Finding) -> Finding:
+    """The finding as it was before `explained`, for when verdicts change afterwards."""
+    details = {name: value for name, value in finding.details.items() if name not in _RANKINGS}
+    return replace(finding, details=details) if len(details) < len(finding.details) else finding
+
+
 def of_drifted_model(finding: Finding) -> bool:
     """Whether it says that the whole model has drifted; an expectation on several features does not."""
     return finding.is_drift and finding.feature is None and not finding.by_expectation
@@ -40,9 +47,9 @@ def _explained(finding: Finding, beside: Mapping[str, float], importances: Mappi
     ranking = ranked(_contributions(finding.details.get("contributions")) or beside, importances)
     if not ranking:
         return finding
-    extra = {"ranking": ranking[:MOST_RANKED]}
+    extra = {_RANKINGS[0]: ranking[:MOST_RANKED]}
     if importances:
-        extra["weighted_ranking"] = by_weight(ranking)[:MOST_RANKED]
+        extra[_RANKINGS[1]] = by_weight(ranking)[:MOST_RANKED]
     return replace(finding, details={**finding.details, **extra})
 
 

@@ -19,8 +19,10 @@ from hopsmon.sdk.builder import MonitorBuilder
 from hopsmon.sdk.monitor import Monitor
 from hopsmon.sdk.operations import BEGINNING
 from hopsmon.sdk.results import Results
+from hopsmon.sdk.standing import standing
 from hopsmon.sdk.told import Maintenance
 from hopsmon.streaming.tables import STATES
+from hopsmon.wiring.filters import Moment
 from hopsmon.wiring.homes import MONITORS
 
 if TYPE_CHECKING:
@@ -175,6 +177,32 @@ class Store:
         if monitor is not None and monitor in self._names():
             return self.monitor(monitor).results(table).read_arrow(**filters)
         return pa.concat_tables([Results(of, monitor, table).read_arrow(**filters) for of in self._tables()])
+
+    def standing(
+        self,
+        level: float = 0.05,
+        *,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        technique: str | None = None,
+    ) -> pa.Table:
+        """The drift that stands when all monitors, slices, features and windows are asked at once, as rows of `drift`.
+
+        Each monitor judges for itself, and of many some are always unlucky. e-BH over what they have written: on
+        average at most a share of `level` of its discoveries is false, however monitors depend on each other (of the
+        e-detector: all series alarm together as seldom as one). Nothing is written, and alerts stay as they are.
+
+        Args:
+            level: the share of false discoveries.
+            since: windows that start at or after; each window more asks for a little more evidence.
+            until: windows that start before.
+            technique: this one's findings only.
+
+        Raises:
+            ConfigError: no level, or no point in time.
+        """
+        asked = self.read("drift", since=since, until=until, technique=technique)
+        return standing(asked.sort_by([("window_start", "ascending")]), level)
 
     def prune(self, keep: timedelta | str, monitor: str | None = None) -> Mapping[str, int]:
         """Delete result rows (of one monitor) that are older than so much time, as "90d"; gives their number by table.

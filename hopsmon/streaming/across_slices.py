@@ -9,8 +9,9 @@ from math import log10
 import numpy as np
 
 from hopsmon.core.finding import Finding, Reason, Severity
-from hopsmon.core.multiplicity import e_benjamini_hochberg
-from hopsmon.core.root_cause import MOST_RANKED, of_drifted_model, rank_slices
+from hopsmon.core.multiplicity import Correction, e_benjamini_hochberg
+from hopsmon.core.root_cause import MOST_RANKED, explained, of_drifted_model, rank_slices, unexplained
+from hopsmon.core.verdicts import corrected
 
 E_DETECTOR = "e_detector"  # its finding for the model: score = log10 of the evidence M, threshold = log10 of c
 _LARGEST = 300.0  # beyond, 10^x is no float
@@ -51,11 +52,34 @@ def _judged(finding: Finding, more: float, slices: int, *, stands: bool) -> Find
     if finding.technique != E_DETECTOR:
         return finding
     if finding.feature is None and finding.threshold is not None:
-        details = {**finding.details, "slices": slices}
+        details = {**finding.details, "slices": slices, "threshold_alone": finding.threshold}
         finding = replace(finding, threshold=finding.threshold + more, details=details)
     if finding.is_drift and not stands:
         return replace(finding, is_drift=False, severity=Severity.NONE, reason=Reason.OK)
     return finding
+
+
+def corrected_together(
+    findings: BySlice, alphas: Mapping[str, float | None], importances: Mapping[str, float]
+) -> dict[str, list[Finding]]:
+    """The uncorrected findings of one window after e-BH over the features of all its slices, technique by technique.
+
+    All traffic is corrected on its own, over its features: how many slices there are is not its business.
+
+    Args:
+        alphas: by technique, its level; None: its verdicts stay.
+        importances: for the root causes, which follow from the verdicts.
+    """
+    result = {name: list(of) for name, of in findings.items()}
+    families: dict[tuple[bool, str], list[tuple[str, int]]] = {}
+    for name, of in result.items():
+        for at, finding in enumerate(of):
+            families.setdefault((bool(name), finding.technique), []).append((name, at))
+    for (_, technique), places in families.items():
+        family = [result[name][at] for name, at in places]
+        for (name, at), finding in zip(places, corrected(family, Correction.E_BH, alphas.get(technique)), strict=True):
+            result[name][at] = finding
+    return {name: explained(list(map(unexplained, of)), importances) for name, of in result.items()}
 
 
 def ranked(findings: BySlice, rows: Mapping[str, int], importances: Mapping[str, float]) -> dict[str, list[Finding]]:

@@ -12,6 +12,7 @@ from uuid import uuid4
 from hopsmon.core.alerting import Alert
 from hopsmon.core.baseline import Baseline, ReferenceWindow
 from hopsmon.core.finding import Finding, Reason
+from hopsmon.core.multiplicity import Correction
 from hopsmon.core.schema import ModelSchema
 from hopsmon.core.statistics.base import FeatureSummary, Statistic
 from hopsmon.core.statistics.categories import Categories
@@ -39,6 +40,8 @@ class WindowJudge:
         run = f"{plan.name}/{uuid4().hex}"
         self._plan = plan
         self._store = store
+        # e-BH is asked once, of all slices of a window.
+        self._correction = Correction.NONE if plan.correction is Correction.E_BH else plan.correction
         self._techniques = [
             patient(technique, plan.technique_seconds, run)
             for technique in plan.techniques
@@ -60,7 +63,11 @@ class WindowJudge:
     def _of_one_time(self, windows: Sequence[ClosedWindow], states: States) -> Iterator[Verdicts]:
         findings: Mapping[str, Sequence[Finding]] = {window.slice: self._findings(window, states) for window in windows}
         rows = {window.slice: window.summary.instances for window in windows}
-        findings = across_slices.ranked(across_slices.together(findings), rows, self._plan.importances)
+        findings = across_slices.together(findings)
+        if self._plan.correction is Correction.E_BH:
+            alphas = {one.name: getattr(one, "alpha", None) for one in self._techniques}
+            findings = across_slices.corrected_together(findings, alphas, self._plan.importances)
+        findings = across_slices.ranked(findings, rows, self._plan.importances)
         self._decisions.see(windows[0].window, findings, states)
         for window in windows:
             yield window, [*findings[window.slice], *failures(window)]
@@ -101,7 +108,7 @@ class WindowJudge:
                 return None
             if name:
                 own = baseline_without(replace(own, schema=ModelSchema(own.schema.features)), name.partition("=")[0])
-            self._judges[name] = Judge(self._techniques, own, plan.correction, plan.importances, plan.threshold_rule)
+            self._judges[name] = Judge(self._techniques, own, self._correction, plan.importances, plan.threshold_rule)
         return self._judges[name]
 
     def _of_whole(self, sliced: str) -> Judge:
@@ -114,7 +121,7 @@ class WindowJudge:
             plan = self._plan
             techniques = [one for one in self._techniques if not isinstance(one, SequenceTechnique)]
             baseline = baseline_without(plan.baseline, sliced)
-            self._judges[sliced] = Judge(techniques, baseline, plan.correction, plan.importances, plan.threshold_rule)
+            self._judges[sliced] = Judge(techniques, baseline, self._correction, plan.importances, plan.threshold_rule)
         return self._judges[sliced]
 
     def _not_followed(self, name: str, summary: Summary) -> Iterator[Finding]:

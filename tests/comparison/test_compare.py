@@ -17,7 +17,7 @@ import hopsmon
 from hopsmon.comparison.result import COLUMNS
 from hopsmon.core.baseline_builder import build_baseline
 from hopsmon.core.finding import Reason
-from hopsmon.core.multiplicity import Correction
+from hopsmon.core.multiplicity import Correction, adjusted
 from hopsmon.core.schema import ModelRef
 from hopsmon.core.techniques import registry
 from hopsmon.core.techniques.protocols import InstanceTechnique
@@ -225,6 +225,8 @@ def test_the_correction_shows_in_p_adjusted() -> None:
     bonferroni = hopsmon.compare(REFERENCE, MOVED, techniques=["null_share"], correction="bonferroni").findings
     assert [f.p_adjusted for f in none] == [f.p_value for f in none]
     assert [f.p_adjusted for f in bonferroni] == [min((f.p_value or 0) * 5, 1.0) for f in bonferroni]
+    e_bh = hopsmon.compare(REFERENCE, MOVED, techniques=["null_share"], correction="e_bh").findings
+    assert [f.p_adjusted for f in e_bh] == adjusted(np.array([f.p_value for f in none]), Correction.E_BH).tolist()
     assert hopsmon.compare(REFERENCE, SAME).correction is Correction.BENJAMINI_HOCHBERG
 
 

@@ -49,6 +49,16 @@ def test_e_bh_is_its_definition(e_values: list[float], level: float) -> None:
     assert e_benjamini_hochberg(np.array(e_values), level).sum() == best
 
 
+@given(P_VALUES, st.floats(0.01, 0.5))
+def test_adjusted_by_e_bh_is_below_the_level_where_e_bh_rejects(p_values: list[float], level: float) -> None:
+    given_ = np.array(p_values)
+    found = adjusted(given_, Correction.E_BH)
+    rejected = e_benjamini_hochberg(np.array([e_value_of(p_value) for p_value in p_values]), level)
+    assert ((found <= 1) & (found >= given_ - 1e-12)).all()
+    unclear = np.abs(found - level) < 1e-9  # rounding decides
+    np.testing.assert_array_equal((found <= level)[~unclear], rejected[~unclear])
+
+
 def lord_level(t: int, found_at: list[int], alpha: float) -> float:
     """The formula, over all times of discovery."""
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.finding import Finding, Reason, Severity
-from hopsmon.core.multiplicity import Correction
+from hopsmon.core.multiplicity import Correction, adjusted
 from hopsmon.core.statistics.reservoir import Reservoir
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques import registry
-from hopsmon.streaming.across_slices import E_DETECTOR, together
+from hopsmon.streaming.across_slices import E_DETECTOR, corrected_together, together
 from hopsmon.streaming.window_judge import baseline_without
 from tests.support.engine import SmallEngine, requests
 from tests.support.monitors import baseline, monitor
@@ -107,6 +107,58 @@ def test_without_drift_a_hundred_slices_alarm_as_seldom_as_one() -> None:
     assert counts[1] <= runs / c
     assert counts[100] <= runs / c
     assert counts[100] < 20
+
+
+def called_drift(p_value: float, feature: str | None = "age", technique: str = "ks") -> Finding:
+    """An uncorrected finding of drift with this p-value."""
+    return Finding(technique, feature, 0.3, 0.1, 100, Reason.DRIFT, True, Severity.WARNING, p_value, p_value)
+
+
+def test_e_bh_asks_the_features_of_all_slices_at_once_and_all_traffic_alone() -> None:
+    alphas = {"ks": 0.01, "own": None}
+    one = {"city=a": [called_drift(1e-7)]}  # e = 1581, enough for fifteen hypotheses at 1 %
+    quiet = {f"city={number}": [called_drift(0.5), called_drift(0.5, "income")] for number in range(10)}
+    assert alarms(corrected_together(one, alphas, {})) == {"city=a"}
+    assert alarms(corrected_together({**one, **quiet}, alphas, {})) == set()
+    everywhere = {f"city={number}": [called_drift(1e-7), called_drift(1e-7, "income")] for number in range(10)}
+    assert alarms(corrected_together({**one, **everywhere}, alphas, {})) == {"city=a", *everywhere}
+    whole = corrected_together({"": [called_drift(1e-7)], **quiet}, alphas, {})
+    assert alarms(whole) == {""}
+    assert whole["city=3"][0].p_adjusted == 1.0
+    own = {"city=a": [called_drift(0.5, technique="own")], **quiet}
+    assert alarms(corrected_together(own, alphas, {})) == {"city=a"}  # without a level its verdicts stay
+
+
+def test_root_causes_follow_from_the_verdicts_after_e_bh() -> None:
+    alphas = {"ks": 0.01, "mmd": 0.01}
+    before = {"ranking": [{"feature": "income", "contribution": 1.0}]}
+    model = replace(called_drift(1e-12, None, "mmd"), details=before)
+    features = [called_drift(1e-12), called_drift(0.005, "income")]
+    found = corrected_together({"": [model, *features]}, alphas, {})
+    assert [finding.is_drift for finding in found[""]] == [True, True, False]
+    assert [entry["feature"] for entry in found[""][0].details["ranking"]] == ["age", "income"]
+    no_more = corrected_together({"": [replace(model, p_value=0.005), *features]}, alphas, {})
+    assert (no_more[""][0].is_drift, no_more[""][0].details) == (False, {})
+
+
+def test_a_stream_asks_e_bh_of_all_slices_of_a_window() -> None:
+    techniques = (registry.build({"ks": {"alpha": 0.01}}), registry.build("e_detector"))
+    rows = {}
+    for correction in (Correction.NONE, Correction.E_BH):
+        engine = SmallEngine(monitor(techniques=techniques, slices=("city",), correction=correction))
+        engine.run([traffic(400, 3, 8.0)])
+        engine.end()
+        rows[correction] = findings(engine, "ks")
+        assert findings(engine, "e_detector")
+    assert rows[Correction.NONE].keys() == rows[Correction.E_BH].keys()
+    for part in (True, False):
+        family = [key for key, row in rows[Correction.NONE].items() if bool(key[0]) is part and row["p_value"]]
+        plain = np.array([rows[Correction.NONE][key]["p_value"] for key in family])
+        assert len(family) == (6 if part else 2)  # of age and income, in three cities
+        found = [rows[Correction.E_BH][key] for key in family]
+        assert [row["p_adjusted"] for row in found] == pytest.approx(adjusted(plain, Correction.E_BH).tolist())
+        assert all(not row["is_drift"] or row["p_adjusted"] < 0.01 for row in found)
+    assert {key for key, row in rows[Correction.E_BH].items() if row["is_drift"]} >= {("", "age")}
 
 
 @dataclass
