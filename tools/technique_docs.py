@@ -80,8 +80,8 @@ technique; `p_adjusted` shows it.
 | `e_lond` | the same | holds |
 
 `e_bh` and `e_lond` turn a p-value into e = 1 / (2 √p), which costs small drifts: of 30 features, one alone is found
-from p = 3 · 10⁻¹² where `alpha` is 0.0001, with Benjamini-Hochberg from 3 · 10⁻⁶. The e-detector needs no correction over
-features and windows; over the slices of a window its alarms are e-BH's, always. Over all monitors of a store,
+from p = 3 · 10⁻¹² where `alpha` is 0.0001, with Benjamini-Hochberg from 3 · 10⁻⁶. The e-detector needs no correction
+over features and windows; over the slices of a window its alarms are e-BH's, always. Over all monitors of a store,
 `store.standing(level=0.05, since=…)` asks e-BH of what they have written
 ([decision 13](../decisions/0013-e-bh-over-monitors-is-asked-of-what-they-wrote.md)).
 """
