@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,9 +45,9 @@ class ExitCodes(TyperGroup):
             sys.exit(WRONG_USE if end.code == _USAGE else end.code)
         except Ended as end:
             sys.exit(end.code)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, people get a message and an exit code
             if debug:
-                raise
+                traceback.print_exception(error)
             sys.exit(_explained(error))
 
 

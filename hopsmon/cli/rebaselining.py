@@ -10,11 +10,11 @@ from rich.text import Text
 
 from hopsmon import wiring
 from hopsmon.cli.console import err, out, short
-from hopsmon.cli.upkeep import STORE
+from hopsmon.cli.upkeep import STORE, store_there
 from hopsmon.comparison.wording import number
 from hopsmon.config import MonitorConfig
 from hopsmon.errors import ConfigError
-from hopsmon.sdk import Monitor, Store, connect
+from hopsmon.sdk import Monitor, Store
 from hopsmon.wiring.rebaseline import FromWindows
 
 _WHICH = typer.Argument(help="A monitor of the store, or its configuration file.", metavar="MONITOR|FILE")
@@ -78,7 +78,7 @@ def baselines(
 
 def _monitor(which: str, store: str) -> Monitor:
     if not Path(which).is_file():
-        return connect(store).monitor(which)
+        return store_there(store).monitor(which)
     config = MonitorConfig.from_file(Path(which))
     return Store(wiring.home_of(config)).monitor(config.name)
 

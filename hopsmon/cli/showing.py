@@ -14,9 +14,8 @@ import pyarrow as pa
 import typer
 
 from hopsmon.cli.tables import SHOWN_AS
-from hopsmon.cli.upkeep import STORE
+from hopsmon.cli.upkeep import STORE, store_there
 from hopsmon.errors import ConfigError
-from hopsmon.sdk import connect
 
 JSON_COLUMNS = ("details", "top_features", "values", "histogram", "findings", "channels")
 ROWS_SHOWN = 40
@@ -64,7 +63,7 @@ def show(  # noqa: PLR0917 - options, not positions
     """
     if as_json and as_csv:
         raise ConfigError("--json and --csv exclude each other.")
-    connected = connect(store)
+    connected = store_there(store)
     if monitor is not None:
         connected.monitor(monitor)  # an unknown name is an error, not an empty table
     filters: dict[str, Any] = {

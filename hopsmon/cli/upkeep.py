@@ -7,9 +7,26 @@ from collections.abc import Mapping
 import typer
 
 from hopsmon.cli.console import out
-from hopsmon.sdk import connect
+from hopsmon.errors import ConfigError
+from hopsmon.sdk import Store, connect
 
 STORE = typer.Option("monitoring", "--store", envvar="HOPSMON_STORE", help="Folder of the store, or hopsworks:PROJECT.")
+
+
+def store_there(place: str) -> Store:
+    """The store in a folder that must be there, or of a project: who only reads would look at an empty one else.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    store = connect(place)
+    if not store.place.startswith("hopsworks:") and not store.path.is_dir():
+        what = "is no folder" if store.path.exists() else "is not there"
+        raise ConfigError(
+            f"There is no store at {place}: {store.path.absolute()} {what}. `hopsmon run` makes the one of its "
+            "configuration (store.path); name another with --store, or in HOPSMON_STORE."
+        )
+    return store
 
 
 def optimize(store: str = STORE) -> None:
@@ -19,7 +36,7 @@ def optimize(store: str = STORE) -> None:
 
     [bold]hopsmon optimize --store ./monitoring[/bold]
     """
-    _tell(connect(store).optimize())
+    _tell(store_there(store).optimize())
 
 
 def vacuum(
@@ -33,7 +50,7 @@ def vacuum(
 
     [bold]hopsmon vacuum --store ./monitoring --dry-run[/bold]
     """
-    _tell(connect(store).vacuum(retention_hours=retention_hours, dry_run=dry_run))
+    _tell(store_there(store).vacuum(retention_hours=retention_hours, dry_run=dry_run))
 
 
 def deploy_maintenance(

@@ -138,14 +138,17 @@ def _read(spark: SparkSession, where: str) -> dict[str, Any] | None:
 
 
 def _write(spark: SparkSession, where: str, content: dict[str, Any]) -> None:
-    """Write beside, then rename: a crash leaves the old file or the new one."""
+    """Write beside, then rename: a crash leaves the old file or the new one, and no other that anybody reads."""
     path, system = _file_system(spark, where)
+    part, _ = _file_system(spark, where + ".part")
     beside, _ = _file_system(spark, where + ".new")
-    stream = system.create(beside, True)
+    stream = system.create(part, True)
     try:
         stream.write(bytearray(orjson.dumps(content)))
     finally:
         stream.close()
+    system.delete(beside, False)
+    system.rename(part, beside)
     if system.exists(path):
         system.delete(path, False)
     system.rename(beside, path)

@@ -16,7 +16,8 @@ def write(folder, name, content, when=NOON):
     folder.mkdir(exist_ok=True)
     file = folder / name
     file.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-    os.utime(file, (when.timestamp(), when.timestamp()))
+    nanoseconds = round(when.timestamp() * 1000) * 1_000_000
+    os.utime(file, ns=(nanoseconds, nanoseconds))
 
 
 def read(source, spark, checkpoint):
@@ -60,10 +61,11 @@ def test_a_folder_becomes_the_logs_columns(spark, tmp_path):
     assert {row.timestamp for row in rows} == {NOON.replace(tzinfo=None)}
 
 
-def test_lines_come_in_the_order_of_file_times_then_names_whatever_the_cut(spark, tmp_path):
+@pytest.mark.parametrize("unit", ["seconds", "milliseconds"])
+def test_lines_come_in_the_order_of_file_times_then_names_whatever_the_cut(spark, tmp_path, unit):
     folder = tmp_path / "log"
     for number, name in enumerate(["z.jsonl", "b.jsonl", "a.json", "c.jsonl.gz", "d.json.gz"]):
-        later = dt.timedelta(seconds=number // 2)  # two files share a time
+        later = dt.timedelta(**{unit: number // 2})  # two files share a time
         write(folder, name, f"{name} 1\n{name} 2\n".encode() + b"x" * number, NOON + later)
     expected = ["b.jsonl", "z.jsonl", "a.json", "c.jsonl.gz", "d.json.gz"]
 

@@ -231,8 +231,32 @@ def test_a_defect_of_ours_says_so_and_debug_shows_where(run: Run, monkeypatch: p
     result = run("optimize")
     assert result.exit_code == 70
     assert "a defect of hopsmon: ZeroDivisionError: oops" in result.stderr
-    assert isinstance(run("--debug", "optimize").exception, ZeroDivisionError)
-    assert isinstance(run("optimize", "--debug").exception, ZeroDivisionError)
+    for words in (["--debug", "optimize"], ["optimize", "--debug"]):
+        result = run(*words)
+        assert result.exit_code == 70
+        assert 'raise ZeroDivisionError("oops")' in result.stderr
+
+
+def test_debug_changes_no_exit_code(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise OutsideError("the broker is away")
+
+    monkeypatch.setattr("hopsmon.cli.upkeep.connect", fail)
+    result = run("optimize", "--debug")
+    assert result.exit_code == 2
+    assert "Traceback" in result.stderr
+    assert result.stderr.endswith("Error: the broker is away\n")
+
+
+@pytest.mark.parametrize("words", [["show", "drift"], ["optimize"], ["vacuum"], ["baselines", "flights"]])
+def test_a_store_that_is_not_there_is_not_taken_for_an_empty_one(run: Run, tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "file").write_text("x")
+    for name, why in (("monitorin", "is not there"), ("file", "is no folder")):
+        result = run(*words, "--store", str(tmp_path / name))
+        assert result.exit_code == 1
+        assert f"There is no store at {tmp_path / name}: " in result.stderr.replace("\n", " ")
+        assert why in result.stderr
+    assert not (tmp_path / "monitorin").exists()
 
 
 def test_markup_in_messages_is_text(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

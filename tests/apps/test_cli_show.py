@@ -96,11 +96,11 @@ def test_limit_tells_of_the_rest(run: Run, store_folder: Path) -> None:
 
 @pytest.mark.parametrize("what", ["drift", "outliers", "statistics", "windows", "rejects", "alerts"])
 def test_an_empty_store_says_so(run: Run, what: str, tmp_path: Path) -> None:
-    result = run("show", what, "--store", tmp_path / "nothing-yet")
+    result = run("show", what, "--store", tmp_path)
     assert result.exit_code == 0
     assert "Nothing to show" in result.stdout
-    assert not (tmp_path / "nothing-yet").exists()
-    assert run("show", what, "--store", tmp_path / "nothing-yet", "--json").stdout == "[]\n"
+    assert list(tmp_path.iterdir()) == []
+    assert run("show", what, "--store", tmp_path, "--json").stdout == "[]\n"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from hopsmon.adapters.kafka.broker import LocalBroker
 from hopsmon.adapters.kafka.producer import publish
 from hopsmon.errors import ConfigError, OutsideError
+from hopsmon.streaming import checkpoint
 from hopsmon.streaming.plan import QueryPlan
 from hopsmon.streaming.progress import RunReport
 from hopsmon.streaming.run import run_query
@@ -125,6 +126,17 @@ def test_other_windows_need_another_checkpoint(
     wider = replace(first, window=replace(first.window, size=timedelta(minutes=2)))
     with pytest.raises(ConfigError, match=r"window.size: then 0:01:00, now 0:02:00"):
         run_query(spark, replace(plan, monitors=(wider,)), once=True)
+
+
+def test_a_first_run_that_is_killed_while_it_claims_its_checkpoint(spark: SparkSession, tmp_path: Path) -> None:
+    plan = query(kafka_source("127.0.0.1:1", "log"), tmp_path)
+    folder = Path(plan.checkpoint)
+    folder.mkdir(parents=True)
+    (folder / f"{checkpoint.FILE}.part").write_bytes(b'{"id": "12')
+    name, _ = checkpoint.claim(spark, plan)
+    # And one between taking away the old file and putting the new one there.
+    (folder / checkpoint.FILE).rename(folder / f"{checkpoint.FILE}.new")
+    assert checkpoint.claim(spark, plan)[0] == name
 
 
 def test_a_failing_store_ends_the_run_with_its_own_words(

@@ -148,43 +148,44 @@ def _read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Names and times of files in, their lines out, in order; runs in Spark's workers."""
     found = [file for batch in batches for file in batch.to_pylist()]
     files = sorted(found, key=lambda file: (file["modificationTime"], file["path"]))
-    ranks = _Ranks()
+    slots = _Slots()
     for file in files:
         path = Path(file["path"].removeprefix("file:"))
-        first = _first_offset(path, file["modificationTime"], ranks)
+        first = _first_offset(path, file["modificationTime"], slots)
         yield from _batches_of(path, first, file["modificationTime"])
 
 
-def _first_offset(path: Path, modified: dt.datetime, ranks: _Ranks) -> int:
+def _first_offset(path: Path, modified: dt.datetime, slots: _Slots) -> int:
     milliseconds = round(modified.timestamp() * 1000)
-    return (milliseconds - _EPOCH_MS + ranks.of(path, milliseconds)) << _LINE_BITS
+    return (slots.of(path, milliseconds) - _EPOCH_MS) << _LINE_BITS
 
 
-class _Ranks:
-    """Which of the files of one modification time a file is, by name.
+class _Slots:
+    """The millisecond that is a file's alone in its folder: its own, or the next one that is free.
 
-    Times are often whole seconds (archives, some file systems), so that many files share one; each then counts as a
-    millisecond later than the one before.
+    Times are often whole seconds (archives, some file systems), so that many files share one; these come in the order
+    of their names. Files that come later change nothing.
     """
 
     def __init__(self) -> None:
-        self._names: dict[Path, dict[int, list[str]]] = {}
+        self._folders: dict[Path, dict[str, int]] = {}
 
     def of(self, path: Path, milliseconds: int) -> int:
-        """0 for the first."""
-        if path.parent not in self._names:
-            self._names[path.parent] = self._by_time(path.parent)
-        names = self._names[path.parent].get(milliseconds, [])
-        return names.index(path.name) if path.name in names else 0
+        """Its own where the folder does not list it any more."""
+        if path.parent not in self._folders:
+            self._folders[path.parent] = _slots_in(path.parent)
+        return self._folders[path.parent].get(path.name, milliseconds)
 
-    @staticmethod
-    def _by_time(folder: Path) -> dict[int, list[str]]:
-        names: dict[int, list[str]] = {}
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if _is_log(entry.name):
-                    names.setdefault(entry.stat().st_mtime_ns // 1_000_000, []).append(entry.name)
-        return {time: sorted(same) for time, same in names.items()}
+
+def _slots_in(folder: Path) -> dict[str, int]:
+    with os.scandir(folder) as entries:
+        files = sorted((entry.stat().st_mtime_ns // 1_000_000, entry.name) for entry in entries if _is_log(entry.name))
+    slots: dict[str, int] = {}
+    free = 0
+    for milliseconds, name in files:
+        slots[name] = max(milliseconds, free)
+        free = slots[name] + 1
+    return slots
 
 
 def _batches_of(path: Path, first_offset: int, modified: dt.datetime) -> Iterator[pa.RecordBatch]:
