@@ -25,7 +25,9 @@ Work: TypeAlias = Callable[[argparse.Namespace, threading.Event], None]
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
     """A parser with what every job takes: where the monitors are, and the times that the scheduler appends."""
-    parser = argparse.ArgumentParser(description=doc, allow_abbrev=False)
+    # No -h: argparse would take whatever the scheduler appends that begins with it for a wrong use of it.
+    parser = argparse.ArgumentParser(description=doc, allow_abbrev=False, add_help=False)
+    parser.add_argument("--help", action="help", help="show this and exit")
     parser.add_argument("--store", default=HERE, help="a folder, or hopsworks:PROJECT (default: the job's own project)")
     parser.add_argument("-start_time", metavar="TIME", help="what the scheduler appends: the last time it was due")
     parser.add_argument("-end_time", metavar="TIME", help="what the scheduler appends: the time it is due")

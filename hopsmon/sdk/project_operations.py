@@ -46,8 +46,16 @@ class ProjectOperations:
 
     def deploy(self, settings: DeploySettings) -> Deployment:
         """Make or change its job."""
+        other = self._run_by()
+        if other is not None:
+            raise ConfigError(
+                f"{self._shared_with(other)}. A second job would go on from the same checkpoint. Deploy, schedule and "
+                f"stop {other}, and {self._name} goes along; or give {self._name} a query of its own."
+            )
         done = deploy(self._monitor.config, settings)
         mode, steps = mode_of(arguments_of(self._jobs, self._name) or ""), done.steps
+        if self._sharing():
+            steps = (*steps, f"the job also runs {', '.join(self._sharing())}: they share its query")
         if self._jobs.config(MAINTENANCE) is None:
             LOG.info("monitor %s: %s", self._name, _NEEDS_MAINTENANCE)
             steps = (*steps, _NEEDS_MAINTENANCE)
@@ -58,7 +66,9 @@ class ProjectOperations:
         results, note = newest_window(self._monitor._home.tables, self._name)
         arguments, asked = arguments_of(self._jobs, self._name), datetime.now(timezone.utc)
         if arguments is None:
-            note = ", ".join(filter(None, (note, "monitor.deploy() makes its job")))
+            other = self._run_by()
+            todo = "monitor.deploy() makes its job" if other is None else self._shared_with(other)
+            note = ", ".join(filter(None, (note, todo)))
             return MonitorStatus(self._name, "not deployed", results=results, note=note, asked=asked)
         runs, schedule = self._jobs.runs(self._job), self._jobs.schedule(self._job)
         return MonitorStatus(
@@ -134,7 +144,13 @@ class ProjectOperations:
     def undeploy(self, keep_results: bool) -> Told:
         """Take its job away."""
         if arguments_of(self._jobs, self._name) is None:
-            steps = [f"there is no job {self._job}"]
+            other = self._run_by()
+            if other is not None and not keep_results:
+                raise ConfigError(
+                    f"{self._shared_with(other)}, so its results would come again. Give {self._name} a query of its "
+                    "own first."
+                )
+            steps = [f"there is no job {self._job}" if other is None else self._shared_with(other)]
         else:
             if self._jobs.schedule(self._job) is not None:
                 self._jobs.remove_schedule(self._job)  # first: else it may start what was just stopped
@@ -142,12 +158,31 @@ class ProjectOperations:
             self._wait_for_the_end()  # else it would go on writing
             self._jobs.delete(self._job)
             steps = [*(f"stopped run {run.id}" for run in stopped), f"job {self._job}, schedule and list of runs: gone"]
+            if self._sharing():
+                steps.append(f"nothing runs {', '.join(self._sharing())} any more either: they shared its query")
         if keep_results:
             steps.append("configuration, results and checkpoint stay; monitor.deploy() goes on where it ended")
         else:
             rows = self._delete_results()
             steps.append(f"{rows:,} result rows deleted; the checkpoint stays: a new deployment reads what is new then")
         return told(self._name, steps)
+
+    def _sharing(self) -> list[str]:
+        """The other monitors of its query: one pass over the log, one checkpoint, and so one job."""
+        query = self._monitor.config.query_name
+        return [
+            other.name
+            for other in self._monitor.store.monitors()
+            if other.name != self._name and other.config.query_name == query
+        ]
+
+    def _run_by(self) -> str | None:
+        """Another monitor whose job runs this one as well."""
+        return next((name for name in self._sharing() if arguments_of(self._jobs, name) is not None), None)
+
+    def _shared_with(self, other: str) -> str:
+        query = self._monitor.config.query_name
+        return f"Job {job_name(other)} of {other} runs {self._name} too, as they share the query '{query}'"
 
     def _mode(self) -> str:
         """How its job runs.

@@ -11,6 +11,13 @@ from hopsmon.errors import ConfigError
 
 MOUNTS = ("/hopsfs",)  # folders that jobs of the cluster see: there the project's files are
 _FILE, _ENV = "file:", "env:"
+_SAVE = "save the monitor in the project's store, which keeps it: store.create_monitor(config)"
+_INSTEAD = {
+    "log.files.path": "upload the files into the project, or read the log from Kafka",
+    # Each run would find an empty disk, and begin anew.
+    "store.hopsworks.folder": "leave it out, then the job's checkpoints are in the project; runs of this machine find "
+    "theirs by the environment variable HOPSMON_CHECKPOINTS",
+}
 
 
 def check_deployable(config: MonitorConfig) -> list[str]:
@@ -33,14 +40,11 @@ def _problems(config: MonitorConfig) -> Iterator[str]:
         "baseline.file": baseline.file,
         "baseline.data.path": None if baseline.data is None else baseline.data.path,
         "expectations.file": None if expectations is None else expectations.file,
+        "store.hopsworks.folder": None if config.store.hopsworks is None else config.store.hopsworks.folder,
     }
     for key, place in local.items():
         if place is not None and not _is_on_the_cluster(place):
-            todo = (
-                "upload the files into the project, or read the log from Kafka"
-                if key == "log.files.path"
-                else "save the monitor in the project's store, which keeps it: store.create_monitor(config)"
-            )
+            todo = _INSTEAD.get(key, _SAVE)
             yield f"{key}: '{place}' is a place of this machine, not below {', '.join(MOUNTS)}: {todo}."
     for key, value in _references(config):
         if value.startswith(_FILE) and not _is_on_the_cluster(value.removeprefix(_FILE)):
@@ -59,6 +63,7 @@ def _references(config: MonitorConfig) -> Iterator[tuple[str, str]]:
 
 
 def _is_on_the_cluster(place: str) -> bool:
-    if "://" in place:
-        return not place.startswith("file://")
+    if "://" in place and not place.startswith("file://"):
+        return True
+    place = place.removeprefix("file://")
     return any(PurePosixPath(place).is_relative_to(mount) for mount in MOUNTS)

@@ -21,4 +21,4 @@ def cluster_source(log: HopsConfig, wire_format: str) -> LogSource:
     if wire_format == "hopsworks":
         check_inference_log(log.topic)
     kafka = brokers()
-    return topic_source(log, kafka.bootstrap_servers, log.topic, kafka.options)
+    return topic_source("log.hops", log, kafka.bootstrap_servers, log.topic, kafka.options)

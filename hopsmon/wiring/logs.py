@@ -44,7 +44,7 @@ def log_of(config: MonitorConfig) -> Log:
     if log.files is not None:
         return Log(_files(log.files))
     if log.kafka is not None:
-        return Log(topic_source(log.kafka, log.kafka.bootstrap_servers, log.kafka.topic, {}))
+        return Log(topic_source("log.kafka", log.kafka, log.kafka.bootstrap_servers, log.kafka.topic, {}))
     if log.hops is not None:
         from hopsmon.wiring.hops import cluster_source
 
@@ -62,12 +62,15 @@ def _in_project(config: MonitorConfig, log: DeploymentLogConfig | FeatureLogConf
         table = table_of(config.hopsworks, log)
         return Log(table.source, table.format, sides=table.sides)
     place = place_of(config.hopsworks, log)
-    source = topic_source(log, place.bootstrap_servers, place.topic, place.options)
+    section = "log.feature_log" if isinstance(log, FeatureLogConfig) else "log.deployment"
+    source = topic_source(section, log, place.bootstrap_servers, place.topic, place.options)
     return Log(source, None if isinstance(place.format, str) else place.format, place.match, place.sides)
 
 
-def topic_source(reading: KafkaReading, servers: str, topic: str, options: Mapping[str, str]) -> LogSource:
-    """A topic, read as a configuration says; its own options win over those that Hopsworks knows."""
+def topic_source(
+    section: str, reading: KafkaReading, servers: str, topic: str, options: Mapping[str, str]
+) -> LogSource:
+    """A topic, read as a section of the configuration says; its own options win over those that Hopsworks knows."""
     require("pyspark", "kafka")
     from hopsmon.adapters.kafka.source import KafkaSource
 
@@ -78,6 +81,7 @@ def topic_source(reading: KafkaReading, servers: str, topic: str, options: Mappi
         max_offsets_per_trigger=reading.max_offsets_per_trigger,
         min_partitions=reading.min_partitions,
         on_data_loss=reading.on_data_loss,
+        section=section,
         options={**options, **{name: resolve_secret(value) for name, value in reading.options.items()}},
     )
 

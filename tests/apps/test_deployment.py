@@ -319,6 +319,37 @@ def test_what_only_this_machine_has_is_refused(
     assert not [one for one in server.requests[before:] if "/jobs" in one.path]
 
 
+@pytest.mark.parametrize("folder", ["file:///var/lib/hopsmon", "/var/lib/hopsmon"])
+def test_checkpoints_of_this_machine_are_refused(monitor: hopsmon.Monitor, folder: str) -> None:
+    """Each run of the job would find an empty disk there, and read the whole log again, or none of it."""
+    settings = monitor.config.to_mapping()["store"]["hopsworks"]
+    here = monitor.store.create_monitor(monitor.config, store={"hopsworks": {**settings, "folder": folder}})
+    with pytest.raises(
+        ConfigError, match=f"store.hopsworks.folder: '{folder}' is .* leave it out.*HOPSMON_CHECKPOINTS"
+    ):
+        deployed(here)
+    for shared in ("s3://bucket/hopsmon", "hdfs:///Projects/demo/Resources", "file:///hopsfs/Resources/hopsmon"):
+        deployed(monitor.store.create_monitor(monitor.config, store={"hopsworks": {**settings, "folder": shared}}))
+
+
+def test_monitors_of_one_query_have_one_job(server: HopsworksServer, monitor: hopsmon.Monitor) -> None:
+    first = monitor.store.create_monitor(monitor.config, name="first", query="both")
+    second = monitor.store.create_monitor(monitor.config, name="second", query="both")
+    together = "Job hopsmon_first of first runs second too, as they share the query 'both'"
+    assert "the job also runs second: they share its query" in deployed(first, EVERY_FIVE).steps
+    for refused in (partial(deployed, second), second.start, partial(second.schedule, EVERY_FIVE)):
+        with pytest.raises(ConfigError, match=f"{together}. A second job .* give second a query of its own"):
+            refused()
+    assert together in str(second.status())
+    assert second.undeploy().steps[0] == together
+    with pytest.raises(ConfigError, match="its results would come again"):
+        second.undeploy(keep_results=False)
+    assert jobs_of(monitor.config).config("hopsmon_first") is not None
+    assert "nothing runs second any more either: they shared its query" in first.undeploy().steps
+    assert "there is no job hopsmon_second" in second.undeploy(keep_results=False).steps
+    assert "the job also runs first: they share its query" in deployed(second).steps
+
+
 def test_a_job_with_a_suite_needs_its_library(monitor: hopsmon.Monitor, tmp_path: Path) -> None:
     kept = {"expectation_type": "expect_column_values_to_not_be_null", "kwargs": {"column": "temp"}, "meta": {}}
     suite = tmp_path / "suite.json"

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 FOLDER = Path(__file__).parents[2] / "jobs"
-APPENDED = ("-start_time", "2013-07-04T00:00:00+00:00", "-end_time", "2013-07-04T01:00:00+00:00", "--unknown", "1")
+APPENDED = (
+    "-start_time",
+    "2013-07-04T00:00:00+00:00",
+    "-end_time",
+    "2013-07-04T01:00:00+00:00",
+    "--unknown",
+    "1",
+    "-hops_run",
+    "7",
+)
 _PATIENCE = 120
 
 
@@ -67,7 +76,7 @@ def test_a_scheduled_run_reads_what_is_new_and_minds_no_odd_arguments(monitor: h
     process = program("stream", *place(monitor), "--once", *APPENDED)
     out, _ = process.communicate(timeout=_PATIENCE)
     assert process.returncode == 0, out
-    assert "WARNING hopsmon.jobs: unknown arguments, left out: --unknown 1" in out
+    assert "WARNING hopsmon.jobs: unknown arguments, left out: --unknown 1 -hops_run 7" in out
     batches = [line for line in out.splitlines() if " hopsmon.run: batch=" in line]
     assert len(batches) >= 2  # what is there, and what its end closes
     assert "rows=360" in batches[0]

@@ -15,6 +15,7 @@ import hopsmon
 from hopsmon.adapters.kafka.broker import LocalBroker
 from hopsmon.sdk import Monitor
 from hopsmon.testing.hopsworks_server import HopsworksServer
+from hopsmon.testing.hopsworks_server.runners import stays
 from tests.support import hopsworks_flights as flights
 
 DAYS = ("2013-04-15", "2013-04-20")  # the first warm ones
@@ -41,8 +42,12 @@ def watched(
     yesterday = pd.Timestamp.now("UTC").normalize() - pd.Timedelta(days=1)
     log = flights.Log(DAYS, moved=(yesterday - pd.Timestamp(DAYS[1], tz="UTC")).to_pytimedelta())
     records = log.publish(kafka.bootstrap_servers, topic)
-    with HopsworksServer(folder, tls=outside, kafka=kafka.bootstrap_servers) as server:
+    with (
+        HopsworksServer(folder, tls=outside, kafka=kafka.bootstrap_servers) as server,
+        pytest.MonkeyPatch.context() as environment,
+    ):
         flights.seed(server, topic)
+        environment.setenv("HOPSMON_CHECKPOINTS", (folder / "checkpoints").as_uri())  # of this machine, not of the job
         project = server.login(engine="spark-delta" if outside else "spark")
         monitor = (
             hopsmon.connect(project)
@@ -51,7 +56,6 @@ def watched(
             .with_detection_window("1d", watermark="1h")
             .with_predictions(*flights.PREDICTION_TYPES)
             .with_alerts(receiver=flights.RECEIVER, max_age="30d")
-            .with_settings(store={"hopsworks": {"folder": (folder / "checkpoints").as_uri()}})
             .save()
         )
         monitor.run(once=True, spark=spark)
@@ -103,8 +107,11 @@ def test_the_monitor_becomes_a_job(watched: Watched) -> None:
     assert not jobs.get_job(name).job_schedule.enabled
     monitor.resume()
     assert jobs.get_job(name).job_schedule.enabled
+    watched.server.job_runner = stays
     monitor.start()
-    monitor.stop()
+    assert monitor.status().state == "running"
+    assert monitor.stop().steps[0].startswith("stopping run 1, ")
+    assert monitor.status().state == "stopped"
     monitor.undeploy()
     assert jobs.get_job(name) is None
     assert len(monitor.windows()) > 0

@@ -71,12 +71,16 @@ def attach(group: Any, suite: Suite) -> bool:
 
 
 def attach_result_suite(group: Any, table: str) -> None:
-    """Attach to a result table what always holds of its rows; without it the table is as good, so failures are told."""
+    """Attach to a result table what always holds of its rows, where it has no suite.
+
+    It may have lost it, or its maker may have been killed before. Without it the table is as good, so failures are told.
+    """
     suite = suites_for_tables().get(table)
     if suite is None:
         return
     try:
-        attach(group, suite)
+        if attached(group) is None:
+            attach(group, suite)
     except HopsmonError as error:
         _LOG.warning("feature group '%s' goes without an expectation suite: %s", group.name, error)
 

@@ -51,8 +51,9 @@ class ProjectHome:
             if self.connection.external:
                 raise ConfigError(
                     "Outside of Hopsworks, Spark cannot write checkpoints into the project's Resources. Set "
-                    f"store.hopsworks.folder, or {ELSEWHERE} in the environment, to a place it can write, as "
-                    "file:///var/lib/hopsmon or s3://bucket/hopsmon."
+                    f"{ELSEWHERE} in the environment to a place of this machine that it can write, as "
+                    "file:///var/lib/hopsmon; or store.hopsworks.folder to one that jobs reach too, as "
+                    "s3://bucket/hopsmon."
                 )
             folder = f"hdfs:///Projects/{self.connection.name}/{RESOURCES}"
         return f"{folder.rstrip('/')}/{CHECKPOINTS}/{query}"

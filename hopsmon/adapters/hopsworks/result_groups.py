@@ -92,7 +92,6 @@ class ResultGroups:
             if found is None:
                 raise
             return found
-        attach_result_suite(group, spec.name)
         self._found[spec.name] = group
         return group
 
@@ -109,6 +108,7 @@ class ResultGroups:
             group.update_features(lacking)  # not `append_features`: its Python engine starts a job for the table
         self._tables.prepare(group, schema_of(spec))
         self._tag(group)
+        attach_result_suite(group, spec.name)
 
     def _problems(self, spec: TableSpec, group: Any) -> Iterator[str]:
         there = {feature.name: feature.type.lower().replace(" ", "") for feature in group.columns}

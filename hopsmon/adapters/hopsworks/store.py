@@ -22,7 +22,7 @@ from hopsmon.adapters.hopsworks.offline import UNSEEN, OfflineTables
 from hopsmon.adapters.hopsworks.result_failures import Conflict, using
 from hopsmon.adapters.hopsworks.result_groups import ResultGroups
 from hopsmon.adapters.hopsworks.result_rows import Where, Writer, changes, needed
-from hopsmon.adapters.hopsworks.result_schema import schema_of
+from hopsmon.adapters.hopsworks.result_schema import frame_schema, schema_of
 from hopsmon.adapters.hopsworks.spark_tables import SparkTables
 from hopsmon.config import HopsworksStoreConfig
 from hopsmon.errors import OutsideError, TransientError, UnknownNameError
@@ -162,7 +162,8 @@ class ProjectStore:
             _LOG.info("%s has micro-batch %s already", spec.name, writer)
             self._tables.register(group)  # the crash may have come between the commit and this
         if group.online_enabled and todo.rows.num_rows:
-            group.insert(self._tables.frame(todo.rows), storage="online", validation_options=dict(UNSEEN))
+            online = conformed(todo.rows, frame_schema(spec, group))
+            group.insert(self._tables.frame(online), storage="online", validation_options=dict(UNSEEN))
 
     def _tried(self, spec: TableSpec, change: Callable[[], T]) -> T:
         """What a change of a table gives; tried again where another writer was faster."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hopsmon.adapters.kafka.clients import NotForPython, admin, client_settings
+from hopsmon.adapters.kafka.failures import when_missing
 from hopsmon.errors import OutsideError, TransientError, did_you_mean
 
 _LOG = logging.getLogger(__name__)
@@ -17,14 +18,14 @@ _ANSWER_MS = 10_000
 _NAMES_SHOWN = 10
 
 
-def check(bootstrap_servers: str, topics: Sequence[str], options: Mapping[str, str]) -> None:
-    """Look whether a broker answers, lets us in and has the topics.
+def check(bootstrap_servers: str, topics: Sequence[str], options: Mapping[str, str], section: str) -> None:
+    """Look whether a broker answers, lets us in and has the topics; `section` of the configuration names them.
 
     Raises:
         TransientError: no broker answers.
         OutsideError: it does not let us in, or a topic is missing.
     """
-    _reach(bootstrap_servers)
+    _reach(bootstrap_servers, section)
     try:
         settings = client_settings(options)
     except NotForPython as unknown:
@@ -33,8 +34,8 @@ def check(bootstrap_servers: str, topics: Sequence[str], options: Mapping[str, s
         )
         return
     except (OSError, ssl.SSLError) as error:
-        raise OutsideError(f"The certificates in log.kafka.options cannot be used: {error}.") from error
-    _find(topics, _topics(bootstrap_servers, settings), bootstrap_servers)
+        raise OutsideError(f"The certificates in {section}.options cannot be used: {error}.") from error
+    _find(topics, _topics(bootstrap_servers, settings, section), bootstrap_servers, section)
 
 
 def is_up(bootstrap_servers: str, settings: Mapping[str, Any] | None = None) -> bool:
@@ -50,12 +51,12 @@ def is_up(bootstrap_servers: str, settings: Mapping[str, Any] | None = None) -> 
         return False
 
 
-def _reach(bootstrap_servers: str) -> None:
+def _reach(bootstrap_servers: str, section: str) -> None:
     refusals = [(server, _refusal(server)) for server in bootstrap_servers.split(",")]
     if all(refusal for _, refusal in refusals):
         tried = "; ".join(f"{server.strip()}: {refusal}" for server, refusal in refusals)
         raise TransientError(
-            f"No Kafka broker answers ({tried}). Is it running, and is log.kafka.bootstrap_servers right?"
+            f"No Kafka broker answers ({tried}). Is it running, and can it be reached from here as {section} says?"
         )
 
 
@@ -71,7 +72,7 @@ def _refusal(server: str) -> str | None:
         return error.strerror or str(error)
 
 
-def _handshake(bootstrap_servers: str, context: ssl.SSLContext) -> None:
+def _handshake(bootstrap_servers: str, context: ssl.SSLContext, section: str) -> None:
     """TLS with the first server that takes a connection: kafka-python does not say why it fails."""
     server = next(server.strip() for server in bootstrap_servers.split(",") if _refusal(server) is None)
     host, _, port = server.rpartition(":")
@@ -84,16 +85,16 @@ def _handshake(bootstrap_servers: str, context: ssl.SSLContext) -> None:
     except (ssl.SSLError, OSError) as error:
         raise OutsideError(
             f"TLS with {server} fails: {error}. Does that listener speak TLS, and do the certificates in "
-            "log.kafka.options belong to it?"
+            f"{section}.options belong to it?"
         ) from error
 
 
-def _topics(bootstrap_servers: str, settings: Mapping[str, Any]) -> list[str]:
+def _topics(bootstrap_servers: str, settings: Mapping[str, Any], section: str) -> list[str]:
     from kafka import errors
 
     protocol = settings["security_protocol"]
     if "ssl_context" in settings:
-        _handshake(bootstrap_servers, settings["ssl_context"])
+        _handshake(bootstrap_servers, settings["ssl_context"], section)
     try:
         with admin(bootstrap_servers, {"bootstrap_timeout_ms": _ANSWER_MS, **settings}) as client:
             return sorted(client.list_topics())
@@ -102,14 +103,17 @@ def _topics(bootstrap_servers: str, settings: Mapping[str, Any]) -> list[str]:
         login = "user and password, and " if protocol.startswith("SASL") else ""
         raise OutsideError(
             f"Something answers at {bootstrap_servers}, but lets nobody in with security.protocol {protocol} "
-            f"({type(error).__name__}). Look at {login}the listener's protocol in log.kafka.options."
+            f"({type(error).__name__}). Look at {login}the listener's protocol in {section}.options."
         ) from None
 
 
-def _find(wanted: Sequence[str], there: Sequence[str], bootstrap_servers: str) -> None:
+def _find(wanted: Sequence[str], there: Sequence[str], bootstrap_servers: str, section: str) -> None:
     for topic in wanted:
         if topic in there:
             continue
         hint = did_you_mean(topic, there)
         names = ", ".join(there[:_NAMES_SHOWN]) + (", …" if len(there) > _NAMES_SHOWN else "")
-        raise OutsideError(f"Kafka at {bootstrap_servers} has no topic '{topic}'. It has: {names or 'none'}.{hint}")
+        raise OutsideError(
+            f"Kafka at {bootstrap_servers} has no topic '{topic}'. It has: {names or 'none'}.{hint} "
+            f"{when_missing(section)}"
+        )

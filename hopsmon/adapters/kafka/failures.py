@@ -28,29 +28,39 @@ _REFUSED = ("SaslAuthenticationException", "SslAuthenticationException", "Author
 
 
 _FINAL = (
-    (_REFUSED, "Kafka at {servers} refused access to {topics}: look at log.kafka.options."),
+    (_REFUSED, "Kafka at {servers} refused access to {topics}: look at {section}.options."),
     (
         _LOST,
         "Messages of {topics} at {servers} were deleted before they were read (retention, or the topic was made anew). "
         "To go on with what is left and have the lost offsets listed in hopsmon_rejects, set "
-        "log.kafka.on_data_loss: report.",
+        "{section}.on_data_loss: report.",
     ),
     (
         _UNMADE,
-        "No Kafka client for {servers} can be made from log.kafka.options: look at trust store, key store, login "
+        "No Kafka client for {servers} can be made from {section}.options: look at trust store, key store, login "
         "module and security protocol.",
     ),
-    (_GONE, "Kafka at {servers} has lost a topic or partition of: {topics}. Create it again."),
+    (_GONE, "Kafka at {servers} has lost a topic or partition of: {topics}. {again}"),
 )
+_AGAIN = {
+    "log.deployment": "Create it again, or give the deployment's inference logger another topic.",
+    "log.feature_log": "Create it again, or let the feature view log anew: feature_view.enable_logging().",
+}
 
 
-def explained(error: str, servers: str, topics: Sequence[str]) -> OutsideError | None:
-    """The failure as an error of ours; None where Kafka is not behind it."""
+def when_missing(section: str) -> str:
+    """What to do about a topic that is not there."""
+    return _AGAIN.get(section, f"Create it, or mend {section}.topic.")
+
+
+def explained(error: str, servers: str, topics: Sequence[str], section: str) -> OutsideError | None:
+    """The failure as an error of ours; None where Kafka is not behind it. `section`: of the configuration."""
     if _REPORT_ONLY in error:
         return TransientError("Spark could not report on the micro-batch that it did again.", retry_after=0)
     if any(part in error for part in _AWAY):
         return TransientError(f"Kafka at {servers} does not answer.")
     for parts, text in _FINAL:
         if any(part in error for part in parts):
-            return OutsideError(text.format(servers=servers, topics=", ".join(topics)))
+            words = {"servers": servers, "topics": ", ".join(topics), "section": section}
+            return OutsideError(text.format(**words, again=when_missing(section)))
     return None

@@ -33,6 +33,7 @@ class KafkaSource:
             "report" goes on with what is left, and the lost offsets are rows of hopsmon_rejects.
         options: Spark's `kafka.*` options (security and others), handed on as they are. They may hold secrets, so
             they are in no representation of this object.
+        section: of the configuration, what all this is from: messages say what to mend there.
     """
 
     bootstrap_servers: str
@@ -43,6 +44,7 @@ class KafkaSource:
     on_data_loss: Literal["fail", "report"] = "fail"
     starting_at: datetime | None = None
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    section: str = "log.kafka"
 
     def __post_init__(self) -> None:
         if not self.topics:
@@ -71,11 +73,11 @@ class KafkaSource:
 
     def check(self) -> None:
         """Look whether a broker answers, lets us in and has the topics."""
-        check(self.bootstrap_servers, self.topics, self.options)
+        check(self.bootstrap_servers, self.topics, self.options, self.section)
 
     def explain(self, error: str) -> OutsideError | None:
         """What stopped Spark's reading, where Kafka is behind it."""
-        return explained(error, self.bootstrap_servers, self.topics)
+        return explained(error, self.bootstrap_servers, self.topics, self.section)
 
     def since(self, moment: datetime) -> KafkaSource:
         """The same topics, for a query that begins with what arrived at that time or later."""
