@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 import hopsmon
 from hopsmon.adapters.hopsworks.private import client_version
+from hopsmon.adapters.hopsworks.store import ProjectStore
 from hopsmon.sdk import Monitor, Store
+from hopsmon.streaming import batch_writer
 from hopsmon.streaming.progress import Progress
 from hopsmon.testing.hopsworks_server import HopsworksServer
 from tests.support.credit_monitor import SEQUENCES, Results, configuration, results, write_log
@@ -22,6 +24,7 @@ from tests.support.traffic import Traffic
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+LAST = 3  # the number of the log's last micro-batch, one a file
 TRAFFIC = Traffic(requests=880, every=timedelta(milliseconds=600), jitter=20.0, shift=9.0, shift_from=500)
 
 
@@ -89,3 +92,35 @@ def test_an_outage_in_mid_stream_loses_nothing_and_doubles_nothing(
         told = [one for one in server.requests if one.path.endswith("/commits")]
     assert report.batches == 5
     assert len(told) >= sum(map(bool, expected.values()))
+
+
+def test_a_long_outage_is_waited_for(
+    spark: SparkSession, log: Path, expected: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than a micro-batch waits by itself: the query ends, starts again, and does the micro-batch once more."""
+    monkeypatch.setattr(batch_writer, "WRITE_TRIES", 1)  # else the outage had to last for half a minute
+    stop, tries = threading.Event(), []
+    with in_project("python", log, tmp_path) as (server, store, monitor):
+
+        def watch(progress: Progress) -> None:
+            if progress.batch_id == 0:
+                server.go_away()
+                threading.Timer(8.0, server.come_back).start()
+            elif progress.batch_id == LAST:
+                stop.set()
+
+        monkeypatch.setattr(ProjectStore, "write", counted_in(tries, ProjectStore.write))
+        report = monitor.run(spark=spark, progress=watch, stop=stop)
+        assert report.batches == LAST + 1
+        assert len(tries) > report.batches  # it was in the way of more than one
+        report = monitor.run(once=True, spark=spark)
+        assert report.rows == 0
+        assert_same(results(store._home.tables), expected)
+
+
+def counted_in(tries: list[int], write: Callable[..., None]) -> Callable[..., None]:
+    def counting(store: ProjectStore, tables: Any, app_id: str, batch_id: int) -> None:
+        tries.append(batch_id)
+        write(store, tables, app_id, batch_id)
+
+    return counting

@@ -15,7 +15,8 @@ from pyspark.sql import SparkSession
 
 from hopsmon.adapters.kafka.broker import LocalBroker
 from hopsmon.adapters.kafka.producer import publish
-from hopsmon.errors import ConfigError, OutsideError
+from hopsmon.core.window import WindowSpec
+from hopsmon.errors import ConfigError, OutsideError, TransientError
 from hopsmon.streaming import checkpoint
 from hopsmon.streaming.plan import QueryPlan
 from hopsmon.streaming.progress import RunReport
@@ -110,6 +111,30 @@ def test_a_missing_topic_is_named_and_the_nearest_offered(
     name = topic()
     with pytest.raises(OutsideError, match=f"has no topic '{name}x'.*Did you mean '{name}'"):
         run_query(spark, query(kafka_source(kafka.bootstrap_servers, f"{name}x"), tmp_path), once=True)
+
+
+@pytest.mark.parametrize("on_data_loss", ["fail", "report"])
+def test_a_topic_that_is_deleted_in_mid_stream_ends_the_run_and_says_so(
+    spark: SparkSession, kafka: LocalBroker, topic: Callable[..., str], tmp_path: Path, on_data_loss: str
+) -> None:
+    name = topic()
+    source = replace(kafka_source(kafka.bootstrap_servers, name), on_data_loss=on_data_loss, section="log.deployment")
+    soon = WindowSpec(timedelta(minutes=1), close_idle_after=timedelta(seconds=1))
+    plan = query(source, tmp_path, [monitor(window=soon)])
+    store = plan.store
+    assert isinstance(store, MemoryStore)
+    publish(kafka.bootstrap_servers, name, Traffic(requests=30, start=now_minus(200)).events())
+    with running(spark, plan) as ended:
+        wait_for(lambda: instances(store) == 30, ended)
+        kafka.delete_topic(name)
+        until = time.monotonic() + PATIENCE
+        while not ended and time.monotonic() < until:
+            time.sleep(0.1)
+    (error,) = ended
+    assert isinstance(error, OutsideError)
+    assert not isinstance(error, TransientError)
+    assert name in str(error)
+    assert "Create it again, or give the deployment's inference logger another topic." in str(error)
 
 
 def test_other_windows_need_another_checkpoint(
