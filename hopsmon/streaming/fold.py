@@ -58,7 +58,7 @@ def folder_of(
         arrived = [row for frame in frames for row in zip(frame["kind"], frame["payload"], strict=True)]
         if monitor not in specs:
             return  # a monitor that has left the query; its state stays until the checkpoint goes
-        state = FoldState.from_bytes(group.get[0]) if group.exists else FoldState()
+        state = FoldState.from_bytes(bytes(group.get[0])) if group.exists else FoldState()  # a bytearray in Spark 3.5
         # The micro-batch's own time, which Spark keeps with it: a replay closes what the first attempt closed.
         now_ms = group.getCurrentProcessingTimeMs() if as_of_ms is None else as_of_ms
         rows, changed = advance(state, arrived, specs[monitor], now_ms, mode)

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.window import WindowSpec
 from hopsmon.errors import HopsmonError
 from hopsmon.streaming.checkpoint import epochs_after
-from hopsmon.streaming.fold import LATE, STATUS, TICK, WINDOW, ClosedWindow, FoldSpec, Status, advance
+from hopsmon.streaming.fold import LATE, STATUS, TICK, WINDOW, ClosedWindow, FoldSpec, Status, advance, folder_of
 from hopsmon.streaming.fold_state import Clock, FoldState, Mode
 from hopsmon.streaming.framing import pack, unpack
 from hopsmon.streaming.partial import NEVER, PARTIAL, Partial, Reach, Tally
@@ -336,3 +338,24 @@ def test_an_epoch_is_one_more_for_each_return() -> None:
     assert epochs_after(file, ["a", "b", "new"]) == {"b": 1}
     assert epochs_after({**file, "epochs": {"b": 1}}, ["b"]) == {"b": 2}
     assert epochs_after({**file, "running": ["a", "b"], "epochs": {"b": 1}}, ["a", "b"]) == {"b": 1}
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_the_state_is_whatever_kind_of_bytes_spark_gives(kind: type) -> None:
+    """Spark 3.5 gives a bytearray; of open windows that nothing came for, the state hands on the bytes it was given."""
+    plan: Any = SimpleNamespace(name="m", window=SPEC, baseline=SimpleNamespace(id="b"), max_outliers=1, epoch=0)
+    kept: list[bytes] = []
+
+    def run(partials: Sequence[Partial], mode: Mode) -> list[str]:
+        group: Any = SimpleNamespace(
+            exists=bool(kept),
+            get=tuple(map(kind, kept[-1:])),
+            update=kept.extend,
+            getCurrentProcessingTimeMs=lambda: 1_000_000,
+        )
+        arrived = pd.DataFrame({"kind": [PARTIAL] * len(partials), "payload": [one.to_bytes() for one in partials]})
+        (frame,) = folder_of([plan], mode)(("m", 0), [arrived], group)
+        return list(frame["kind"])
+
+    assert run([partial_of("t/0", 0, [1])], Mode.CONTINUOUS) == [STATUS]
+    assert run([], Mode.AT_END) == [WINDOW, STATUS]

@@ -54,7 +54,7 @@ def test_spark_and_memory_agree(spark: SparkSession, data: pd.DataFrame) -> None
 
 def test_an_empty_frame_is_refused(spark: SparkSession, data: pd.DataFrame) -> None:
     with pytest.raises(ConfigError, match="no rows"):
-        baseline_of_frame(spark.createDataFrame(data[["age"]]).limit(0), MODEL)
+        baseline_of_frame(from_arrow(spark, pa.Table.from_pandas(data[["age"]])).limit(0), MODEL)
 
 
 def test_windows_of_spark_and_memory_agree(spark: SparkSession, data: pd.DataFrame) -> None:
