@@ -137,22 +137,21 @@ def test_tables_without_rows_are_not_written(store: ResultTables) -> None:
     assert list(store.tables()) == [WINDOWS.name]
 
 
-@pytest.mark.parametrize("table", [WINDOWS.name, OUTLIERS.name])
-def test_a_replayed_batch_changes_nothing_nor_does_an_older_one(store: ResultTables, table: str) -> None:
+def test_a_replayed_batch_changes_nothing_nor_does_an_older_one(any_store: ResultTables) -> None:
     """Older: by a driver that was taken for dead."""
     first, second = (
         {WINDOWS.name: WINDOWS.table([window(day)]), OUTLIERS.name: OUTLIERS.table([outlier(day)])} for day in (1, 2)
     )
     changed = {WINDOWS.name: WINDOWS.table([window(1, 9)]), OUTLIERS.name: OUTLIERS.table([outlier(1, 9.0)])}
-    store.write(first, "app", 4)
-    before = store.read(table)
+    any_store.write(first, "app", 4)
+    before = {name: any_store.read(name) for name in first}
 
-    store.write(first, "app", 4)
-    store.write(changed, "app", 3)
+    any_store.write(first, "app", 4)
+    any_store.write(changed, "app", 3)
 
-    assert store.read(table).equals(before)
-    store.write(second, "app", 5)
-    assert store.read(table).num_rows == 2
+    assert {name: any_store.read(name) for name in first} == before
+    any_store.write(second, "app", 5)
+    assert [any_store.read(name).num_rows for name in first] == [2, 2]
 
 
 def test_a_second_row_of_a_key_replaces_the_first(store: ResultTables) -> None:
@@ -195,12 +194,12 @@ def test_late_outliers_in_one_batch_with_their_window_are_added(store: ResultTab
     assert counted(store)[2] == (5, 1, 1)
 
 
-def test_a_replay_that_closes_more_adds_what_is_new_and_doubles_nothing(store: ResultTables) -> None:
+def test_a_replay_that_closes_more_adds_what_is_new_and_doubles_nothing(any_store: ResultTables) -> None:
     """Killed after this table's commit, then started in another mode: the same micro-batch may close more windows."""
-    put_windows(store, [window(1, late=2)], batch=0)
-    put_windows(store, [window(1), late_only(0, 3)], batch=1)
-    put_windows(store, [window(1), window(2), late_only(0, 3)], batch=1)
-    assert days(store) == {0: (0, 3, 0, "partial"), 1: (5, 0, 0, "ok"), 2: (5, 0, 0, "ok")}
+    put_windows(any_store, [window(1, late=2)], batch=0)
+    put_windows(any_store, [window(1), late_only(0, 3)], batch=1)
+    put_windows(any_store, [window(1), window(2), late_only(0, 3)], batch=1)
+    assert days(any_store) == {0: (0, 3, 0, "partial"), 1: (5, 0, 0, "ok"), 2: (5, 0, 0, "ok")}
 
 
 def test_a_replay_of_fewer_windows_puts_its_own_state(store: ResultTables) -> None:
@@ -240,12 +239,12 @@ def test_a_monitor_that_joins_a_writer_later_does_not_double_its_old_rows(store:
     assert sorted(scores(store, "b")) == [(1, 1.0), (2, 1.0)]
 
 
-@pytest.mark.parametrize("monitor", ["it's", 'a"b', "ä/ö %41", "x' OR '1'='1"])
-def test_monitors_with_strange_names(store: ResultTables, monitor: str) -> None:
+def test_monitors_with_strange_names(any_store: ResultTables) -> None:
+    names = ("it's", 'a"b', "ä/ö %41", "x' OR '1'='1", "`m`", "m")
     for batch in range(2):
-        put_windows(store, [window(1, requests=batch, monitor=monitor), window(1, monitor="m")], batch)
-    assert days(store, monitor) == {1: (1, 0, 0, "ok")}
-    assert days(store, "m") == {1: (5, 0, 0, "ok")}
+        put_windows(any_store, [window(1, requests=batch + number, monitor=n) for number, n in enumerate(names)], batch)
+    for number, name in enumerate(names):
+        assert days(any_store, name) == {1: (1 + number, 0, 0, "ok")}
 
 
 def test_monitors_written_at_the_same_time_lose_nothing(opened: Opener) -> None:
