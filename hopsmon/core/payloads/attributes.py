@@ -39,13 +39,16 @@ class LazyAttributes(Mapping[str, Attribute]):
     def _look_up(self, name: str) -> Attribute | None:
         parts = [(part.rows, part.attributes[name]) for part in self._opened if name in part.attributes]
         texts = scattered(self._rows, parts)
-        if texts is None or texts.null_count == self._rows:
-            return None
-        encoded = texts.dictionary_encode()
-        values = tuple(encoded.dictionary.to_pylist())
-        if len(values) == 1 and not texts.null_count:
-            return Attribute(None, values)
-        return Attribute(pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64), values)
+        return None if texts is None or texts.null_count == self._rows else attribute_of(texts)
+
+
+def attribute_of(texts: pa.StringArray) -> Attribute:
+    """An attribute from the text of each message, null where it has none."""
+    encoded = texts.dictionary_encode()
+    values = tuple(encoded.dictionary.to_pylist())
+    if len(values) == 1 and not texts.null_count:
+        return Attribute(None, values)
+    return Attribute(pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64), values)
 
 
 def scattered(rows: int, parts: Sequence[tuple[IntArray, ReadColumn]]) -> pa.StringArray | None:

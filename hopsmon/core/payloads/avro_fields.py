@@ -19,9 +19,13 @@ from hopsmon.core.payloads.avro_cursor import AvroCursor, Span
 from hopsmon.core.payloads.decoded import RawColumn
 from hopsmon.core.payloads.layout import EXACT_INT
 from hopsmon.core.payloads.records import as_text
+from hopsmon.core.payloads.times import MISSING, epoch_micros, iso_micros, micros_of_number
 from hopsmon.core.schema import Word
 from hopsmon.errors import ConfigError
 
+MICROS: Final = 1_000_000  # a second
+LONG_BYTES: Final = 8
+LARGEST_FLOAT: Final = int(np.finfo(np.float64).max)
 SECONDS_OF: Final = {  # by logical type: seconds, and units they have
     "date": (86_400, 1),
     "timestamp-millis": (1, 1_000),
@@ -130,7 +134,8 @@ class AvroColumn:
             self._numbers = cursor.read_long(where)
         elif field.kind is Kind.REAL:
             data = np.ascontiguousarray(cursor.read_fixed(field.width, where))
-            self._numbers = data.view(f"<f{field.width}")[:, 0].astype(np.float64)
+            with np.errstate(invalid="ignore"):  # a signalling NaN is NaN
+                self._numbers = data.view(f"<f{field.width}")[:, 0].astype(np.float64)
         elif field.kind is Kind.TRUTH:
             self._numbers = cursor.read_fixed(1, where)[:, 0].astype(np.int64)
         elif field.width:
@@ -167,7 +172,7 @@ class AvroColumn:
         times, per = self.field.scale
         if self._numbers is None:  # a decimal of any length
             texts = self._cursor.texts(self._spanned(), records)
-            numbers: FloatArray | IntArray = np.array([int.from_bytes(text, "big", signed=True) for text in texts])
+            numbers: FloatArray | IntArray = _whole_numbers(texts)
         else:
             numbers = self._numbers[records]
         if (times, per) != (1, 1):
@@ -184,6 +189,22 @@ class AvroColumn:
             return [symbols[code] if 0 <= code < len(symbols) else None for code in self.whole(records).tolist()]
         return [text.decode("utf-8", "replace") for text in self._cursor.texts(self._spanned(), records)]
 
+    def micros(self, records: IntArray) -> IntArray:
+        """The values of some records as times: microseconds, MISSING where there is none or it says no time.
+
+        By the logical type; numbers without one are told apart by their magnitude, texts are ISO 8601.
+        """
+        null = self.null[records]
+        if self.field.kind is Kind.TEXT:
+            return iso_micros(self.texts(records))
+        if self.field.kind is Kind.REAL and self._numbers is not None:
+            numbers = np.where(null, np.nan, self._numbers[records])
+            return np.fromiter(map(micros_of_number, numbers.tolist()), np.int64, len(numbers))
+        if self.field.kind is not Kind.WHOLE:
+            return np.full(len(records), MISSING)
+        numbers = self.whole(records)
+        return np.where(null, MISSING, _micros_of(numbers, *self.field.scale))
+
     def texts(self, records: IntArray) -> pa.StringArray:
         """The values of some records as text, null where there is none or it is empty."""
         if self._span is None:
@@ -195,6 +216,25 @@ class AvroColumn:
     def _spanned(self) -> Span:
         assert self._span is not None  # noqa: S101  a field has a length before it, or always the same
         return self._span
+
+
+def _micros_of(numbers: IntArray, times: int, per: int) -> IntArray:
+    """Whole numbers throughout: a time in nanoseconds has more digits than float64."""
+    if (times, per) == (1, 1):
+        return epoch_micros(numbers)
+    if per > MICROS:
+        return numbers // (per // MICROS)
+    units = times * MICROS // per
+    most = np.iinfo(np.int64).max // units  # further times than that are no clock's; they must not come round again
+    return np.clip(numbers, -most, most) * units
+
+
+def _whole_numbers(texts: list[bytes]) -> FloatArray | IntArray:
+    """Big-endian two's complement, each of its own length; as float64 where 64 bits are too few for one of them."""
+    numbers = [int.from_bytes(text, "big", signed=True) for text in texts]
+    if all(len(text) <= LONG_BYTES for text in texts):
+        return np.array(numbers, dtype=np.int64)
+    return np.array([float(min(max(one, -LARGEST_FLOAT), LARGEST_FLOAT)) for one in numbers])
 
 
 def _unscaled(data: Any) -> FloatArray:

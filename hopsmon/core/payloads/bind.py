@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from hopsmon.core.batch import Batch, Column, Side
 from hopsmon.core.payloads.decoded import Matrix, Named, RawColumn, RawInstances, Reject, RejectReason, Rows
+from hopsmon.core.payloads.defects import is_defect, read_apart, rejected
 from hopsmon.core.payloads.opened import UnreadableError
 from hopsmon.core.payloads.typed import null_column, typed_column
 from hopsmon.core.schema import Feature, ModelSchema
@@ -22,6 +24,35 @@ def bind(raw: RawInstances, schema: ModelSchema) -> tuple[Batch, list[Reject]]:
     (another width, or no name in common) leave an empty batch and one reject a message. A side of which the schema
     says nothing gives a batch without columns.
     """
+    try:
+        return _bound(raw, schema)
+    except Exception as error:
+        if not is_defect(error):
+            raise
+    return _bound_apart(raw, schema)
+
+
+def _bound_apart(raw: RawInstances, schema: ModelSchema) -> tuple[Batch, list[Reject]]:
+    """Without the messages that cannot be bound alone; should the others fail together, then without any."""
+    messages, starts = np.unique(raw.message, return_index=True)
+    ends = np.append(starts, len(raw.message))
+    _, failed = read_apart(
+        lambda start, stop: _bound(raw.take(np.arange(ends[start], ends[stop])), schema), 0, len(starts)
+    )
+    rejects = [replace(reject, row=int(messages[reject.row])) for reject in failed]
+    others = raw.take(np.flatnonzero(~np.isin(raw.message, [reject.row for reject in rejects])))
+    try:
+        batch, misfits = _bound(others, schema)
+    except Exception as error:
+        if not is_defect(error):
+            raise
+        none = np.empty(0, dtype=np.int64)
+        batch = Batch(raw.side, none, none, none)
+        misfits = [rejected(row, error) for row in np.unique(others.message).tolist()]
+    return batch, rejects + misfits
+
+
+def _bound(raw: RawInstances, schema: ModelSchema) -> tuple[Batch, list[Reject]]:
     features = schema.features if raw.side is Side.REQUEST else schema.predictions
     batch = Batch(raw.side, raw.event_time, raw.message, raw.instance)
     try:

@@ -15,7 +15,7 @@ from hopsmon.core.payloads.json_text import parse_bodies
 from hopsmon.core.payloads.layout import Block, numbered
 from hopsmon.core.payloads.number_text import read_numbers
 from hopsmon.core.payloads.opened import Bodies, Ledger
-from hopsmon.core.payloads.protocol import ABOUT_THE_SERVER, KEYS, find_values, is_tensors
+from hopsmon.core.payloads.protocol import ABOUT_THE_SERVER, KEYS, find_values, is_metadata
 from hopsmon.core.payloads.records import LogRecords
 
 
@@ -42,16 +42,19 @@ def _blocks(bodies: Bodies, log: LogRecords, limits: Limits, ledger: Ledger) -> 
 
 def _blocks_of_one_protocol(bodies: Bodies, ledger: Ledger) -> list[tuple[Side, Block]] | None:
     """All messages speak v1 under its first key, or carry the same v2 tensors; None: they do not."""
+    docs = bodies.contents
     for side, (v1_key, v2_key) in KEYS.items():
         if bodies.side not in (side, None):
             continue
-        values = _under(v1_key, bodies.contents)
+        values = _under(v1_key, docs)
         if values is not None:
             return [(side, block) for block in v1.read(bodies.rows, values, ledger)]
-        values = None if bodies.tails else _under(v2_key, bodies.contents)
+        values = None if bodies.tails else _under(v2_key, docs)
         block = v2.read_uniform(bodies.rows, values) if values is not None else None
-        if block and not any(v1_key in doc for doc in bodies.contents):
+        if block and not any(v1_key in doc or is_metadata(doc) for doc in docs):
             return [(side, block)]
+        if not bodies.side and any(type(doc) is not dict or v1_key in doc or v2_key in doc for doc in docs):
+            return None  # some may be of this side, whose keys come first
     return None
 
 
@@ -70,8 +73,8 @@ def _sorted_blocks(bodies: Bodies, ledger: Ledger) -> list[tuple[Side, Block]]:
         if found is None:
             _set_aside(row, doc, bodies.side, ledger)
             continue
-        side, value = found
-        heap = heaps.setdefault((side, is_tensors(value)), ([], []))
+        side, value, is_v2 = found
+        heap = heaps.setdefault((side, is_v2), ([], []))
         heap[0].append(row)
         heap[1].append(value)
     blocks = []

@@ -12,6 +12,7 @@ import pyarrow as pa
 from hopsmon.core.batch import IntArray, Side
 from hopsmon.core.payloads.cloudevents_binary import ATTRIBUTES, model_version, side_of_type
 from hopsmon.core.payloads.decoded import RejectReason
+from hopsmon.core.payloads.layout import json_type
 from hopsmon.core.payloads.opened import BodySorter, Ledger, Opened, UnreadableError
 from hopsmon.core.payloads.times import rfc3339_micros
 
@@ -54,7 +55,8 @@ def _side(doc: dict[str, Any]) -> Side | None:
         return None
     side = side_of_type(event_type) if isinstance(event_type, str) else None
     if side is None:
-        message = f"CloudEvents type '{str(event_type)[:200]}' ends neither in 'request' nor in 'response'."
+        seen = event_type[:200] if isinstance(event_type, str) else json_type(event_type)
+        message = f"CloudEvents type '{seen}' ends neither in 'request' nor in 'response'."
         raise UnreadableError(RejectReason.BAD_ENVELOPE, message)
     return side
 

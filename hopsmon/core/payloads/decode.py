@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
 
@@ -11,16 +11,23 @@ import numpy as np
 import pyarrow as pa
 
 from hopsmon.core.batch import BoolArray, IntArray
+from hopsmon.core.payloads.apart import decode_apart
 from hopsmon.core.payloads.attributes import LazyAttributes, scattered
 from hopsmon.core.payloads.bodies import read_bodies
 from hopsmon.core.payloads.decoded import Decoded, Limits, RawInstances, RejectReason
+from hopsmon.core.payloads.defects import is_defect
 from hopsmon.core.payloads.formats import OpenMessages, format_named
 from hopsmon.core.payloads.opened import Ledger, Opened
 from hopsmon.core.payloads.records import LogRecords
 from hopsmon.core.payloads.times import MISSING
 
 
-def decode(records: pa.RecordBatch, format: str | OpenMessages = "auto", limits: Limits | None = None) -> Decoded:
+def decode(
+    records: pa.RecordBatch,
+    format: str | OpenMessages = "auto",
+    limits: Limits | None = None,
+    attributes: Collection[str] = (),
+) -> Decoded:
     """Read one record batch of the log. Never raises on data: what cannot be read is in `rejects`.
 
     Args:
@@ -28,12 +35,22 @@ def decode(records: pa.RecordBatch, format: str | OpenMessages = "auto", limits:
         format: "auto" looks at each message; "kserve", "hopsworks" and "hopsmon" (JSON: the 2020 logger) insist;
             or a value such as `FeatureLog`, which knows a schema that the messages do not carry.
         limits: bounds on one message.
+        attributes: those that will be asked for; to be read here and now, as a message of which they cannot be read is
+            a reject as well.
 
     Raises:
         UnknownNameError: no such format.
     """
-    open_messages = format_named(format)
-    limits = limits or Limits()
+    read = partial(_read, open_messages=format_named(format), limits=limits or Limits(), attributes=attributes)
+    try:
+        return read(records)
+    except Exception as error:
+        if not is_defect(error):
+            raise
+    return decode_apart(records, read)
+
+
+def _read(records: pa.RecordBatch, open_messages: OpenMessages, limits: Limits, attributes: Collection[str]) -> Decoded:
     log = LogRecords(records)
     ledger = Ledger()
     with _collector_paused():
@@ -42,7 +59,10 @@ def decode(records: pa.RecordBatch, format: str | OpenMessages = "auto", limits:
         times, own_time = _event_times(log, opened)
         bodies = [part for message in opened for part in message.bodies if len(part.rows)]
         groups = [group for part in bodies for group in read_bodies(part, times, log, limits, ledger)]
-    return _settled(log, opened, (times, own_time), groups, ledger)
+    decoded = _settled(log, opened, (times, own_time), groups, ledger)
+    for name in attributes:
+        decoded.attributes.get(name)
+    return decoded
 
 
 @contextmanager
@@ -96,5 +116,15 @@ def _settled(
         event_time=times[0],
         own_time=times[1],
         attributes=LazyAttributes(log.rows, opened),
-        read_ids=lru_cache(maxsize=1)(partial(scattered, log.rows, [(part.rows, part.ids) for part in opened])),
+        read_ids=lru_cache(maxsize=1)(partial(_ids, log.rows, opened)),
     )
+
+
+def _ids(rows: int, opened: Sequence[Opened]) -> pa.StringArray | None:
+    """Read when somebody looks one up, past all rejects: should they fail, the messages' places in the log must do."""
+    try:
+        return scattered(rows, [(part.rows, part.ids) for part in opened])
+    except Exception as error:
+        if not is_defect(error):
+            raise
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,6 +32,7 @@ class RejectReason(Word):
     IMPLAUSIBLE_TIME = "implausible_time"  # an event time that no working clock can have given
     LOST_OFFSETS = "lost_offsets"  # messages the log lost before they were read
     UNKNOWN_COLUMNS = "unknown_columns"  # named columns, none of which the model's schema knows
+    DEFECT = "hopsmon_defect"  # hopsmon itself, or a log format of another package, failed on the message: report it
 
 
 class SkipReason(Word):
@@ -98,6 +99,29 @@ class RawInstances:
     instance: IntArray
     event_time: IntArray
     columns: Matrix | Rows | Named
+
+    def take(self, rows: IntArray) -> RawInstances:
+        """The instances at the given row numbers."""
+        return replace(
+            self,
+            message=self.message[rows],
+            instance=self.instance[rows],
+            event_time=self.event_time[rows],
+            columns=_taken(self.columns, rows),
+        )
+
+
+def _taken(columns: Matrix | Rows | Named, rows: IntArray) -> Matrix | Rows | Named:
+    if isinstance(columns, Matrix):
+        return Matrix(columns.values[rows])
+    if isinstance(columns, Rows):
+        width = columns.width
+        return Rows([columns.values[i * width + j] for i in rows.tolist() for j in range(width)], width)
+    taken = {
+        name: values[rows] if isinstance(values, np.ndarray) else [values[i] for i in rows.tolist()]
+        for name, values in columns.columns.items()
+    }
+    return replace(columns, columns=taken)
 
 
 @dataclass(frozen=True, slots=True)

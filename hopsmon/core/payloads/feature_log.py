@@ -31,7 +31,6 @@ ROW_ID, TIME, MODEL, MODEL_VERSION = "log_id", "log_time", "model_name", "model_
 ABOUT_THE_ROW: Final = frozenset({ROW_ID, TIME, MODEL, MODEL_VERSION, "td_version", "request_id", "request_parameters"})
 PREDICTED: Final = "predicted_"
 DELETED: Final = "delete"
-MICROS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class FeatureLog:
             records = _AvroRows(log, left[self._may_be(subjects, left, subject)], fields)
             fit = np.flatnonzero(records.fit())
             if len(fit):
-                opened.append(self._opened(records, fit))
+                opened.append(self._opened(records, fit, ledger))
                 left = np.setdiff1d(left, records.rows[fit], assume_unique=True)
         for row in left.tolist():
             ledger.reject(row, RejectReason.BAD_AVRO, self._misfit(subjects[row].as_py()))
@@ -79,10 +78,10 @@ class FeatureLog:
         is_open = pc.invert(pc.is_in(mine, value_set=known))
         return np.asarray(pc.or_(is_open, pc.fill_null(pc.equal(mine, subject), False)).to_numpy(zero_copy_only=False))
 
-    def _opened(self, records: _AvroRows, fit: IntArray) -> Opened:
+    def _opened(self, records: _AvroRows, fit: IntArray, ledger: Ledger) -> Opened:
         attributes = records.attributes(fit)
         attributes["feature_group"] = partial(pa.repeat, pa.scalar(self.feature_group, pa.string()), len(fit))
-        bodies = _bodies(records.rows[fit], records.columns(fit), self.labels)
+        bodies = _bodies(records.rows[fit], records.columns(fit), self.labels, ledger)
         return Opened(records.rows[fit], bodies, records.times(fit), records.texts_of(ROW_ID, fit), attributes)
 
     def _misfit(self, subject: str | None) -> str:
@@ -124,7 +123,7 @@ class FeatureLogRows:
             "model_version": partial(_texts, columns, MODEL_VERSION),
         }
         times = iso_micros(_texts(columns, TIME)) if TIME in columns else np.full(len(docs), MISSING)
-        bodies = _bodies(mine, columns, self.labels)
+        bodies = _bodies(mine, columns, self.labels, ledger)
         return (Opened(mine, bodies, times, partial(_texts, columns, ROW_ID), attributes),)
 
 
@@ -151,10 +150,7 @@ class _AvroRows:
 
     def times(self, records: IntArray) -> IntArray:
         of = self._columns.get(TIME)
-        if of is None:
-            return np.full(len(records), MISSING)
-        times, per = of.field.scale
-        return np.where(of.null[records], MISSING, of.whole(records) * (times * MICROS // per))
+        return np.full(len(records), MISSING) if of is None else of.micros(records)
 
     def attributes(self, records: IntArray) -> dict[str, ReadColumn]:
         return {"service": self.texts_of(MODEL, records), "model_version": self.texts_of(MODEL_VERSION, records)}
@@ -164,7 +160,9 @@ class _AvroRows:
         return nobody if of is None else partial(of.texts, records)
 
 
-def _bodies(rows: IntArray, columns: Mapping[str, RawColumn], labels: Sequence[str]) -> tuple[Bodies, ...]:
+def _bodies(
+    rows: IntArray, columns: Mapping[str, RawColumn], labels: Sequence[str], ledger: Ledger
+) -> tuple[Bodies, ...]:
     """A row is a request and, where it has a prediction, a response as well. A prediction has its label's name, too."""
     predicted = {label: columns[PREDICTED + label] for label in labels if PREDICTED + label in columns}
     own = {PREDICTED + label for label in predicted} | ABOUT_THE_ROW
@@ -172,6 +170,8 @@ def _bodies(rows: IntArray, columns: Mapping[str, RawColumn], labels: Sequence[s
     answered = np.zeros(len(rows), bool)
     for values in predicted.values():
         answered |= _is_value(values)
+    if not given:
+        ledger.skip_all(rows[~answered].tolist(), SkipReason.NOT_AN_INFERENCE)
     outputs = {name: _where(values, answered) for name, values in predicted.items()}
     outputs |= {PREDICTED + name: values for name, values in outputs.items()}
     return (_body(Side.REQUEST, rows, given), _body(Side.RESPONSE, rows[answered], outputs))
@@ -224,5 +224,11 @@ def _texts(columns: Mapping[str, RawColumn], name: str) -> pa.StringArray | None
     """One column as text, numbers as whole ones; None: there is no such column."""
     if name not in columns:
         return None
-    values = [one if one is None or isinstance(one, str) else f"{one:.0f}" for one in columns[name]]
-    return pa.array(values, pa.string())
+    return pa.array([_text(one) for one in columns[name]], pa.string())
+
+
+def _text(value: Any) -> str | None:
+    """None: it is neither a text nor a number."""
+    if isinstance(value, int | float):
+        return f"{value:.0f}"
+    return value if isinstance(value, str) else None

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from hopsmon.core.batch import IntArray, Side
 from hopsmon.core.payloads.decoded import RejectReason
+from hopsmon.core.payloads.layout import json_type
 from hopsmon.core.payloads.opened import BodySorter, Ledger, Opened
 from hopsmon.core.payloads.times import MISSING, micros_of_number, rfc3339_micros
 
@@ -23,9 +24,10 @@ def open_documents(rows: IntArray, docs: list[Any], ledger: Ledger) -> Opened:
     """Take the messages apart; a payload that is a text holds the body as JSON."""
     bodies = BodySorter()
     for row, doc in zip(rows.tolist(), docs, strict=True):
-        word, payload = str(doc.get("type")).lower(), doc.get("payload")
+        kind, payload = doc.get("type"), doc.get("payload")
+        word = kind.lower() if isinstance(kind, str) else json_type(kind)
         if word not in ("request", "response"):
-            message = f"`type` is '{word[:200]}', not 'request' or 'response'."
+            message = f"`type` is '{word[:200]}', neither 'request' nor 'response'."
             ledger.reject(row, RejectReason.BAD_ENVELOPE, message)
             continue
         bodies.add(row, Side(word), payload.encode() if isinstance(payload, str) else payload)

@@ -109,8 +109,10 @@ def parse_lenient(text: bytes) -> Any:
     """
     _check_depth(text)
     try:
-        doc = json.loads(text, parse_int=_bounded_int)
-        if b"\\u" in text:
+        # Not json.loads(text): of bytes it takes lone surrogates, which are no text, and no Arrow column holds them.
+        content = text.decode(json.detect_encoding(text))
+        doc = json.loads(content, parse_int=_bounded_int)
+        if "\\u" in content:
             json.dumps(doc, ensure_ascii=False).encode()  # a lone surrogate is no text
     except RecursionError as error:
         raise UnreadableError(RejectReason.TOO_DEEP, "The body is nested too deeply.") from error

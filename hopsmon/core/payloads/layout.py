@@ -59,6 +59,12 @@ def is_base64(value: Any) -> bool:
     return type(value) is dict and value.keys() == {"b64"}
 
 
+def json_type(value: Any) -> str:
+    """What a JSON value is called, for messages; never its content, which may be large or nested."""
+    names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
 def numbered(counts: IntArray) -> IntArray:
     """0 … n-1 for each message, one after the other.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,11 @@ from hopsmon.core.batch import FloatArray, IntArray, Side
 from hopsmon.core.payloads.decoded import Matrix
 from hopsmon.core.payloads.layout import EXACT_INT, Block
 from hopsmon.core.payloads.opened import Bodies
-from hopsmon.core.payloads.protocol import find_values, is_tensors
+from hopsmon.core.payloads.protocol import find_values
 from hopsmon.core.payloads.tensors import numbers_shape
 
 NUMBERS: Final = re.compile(rb'"(?:instances|predictions|data)"\s*:\s*\[\s*\[?([-+.,0-9eE \t\r\n]+)\]')
+MARKS: Final = (1, 2)  # stand for the numbers when a frame is looked at
 LONGEST_FRAME: Final = 1_024  # bytes; a longer one is hardly worth its copy
 NOT_NUMBERS: Final = (b"[", b"{", b'"', b"t", b"f", b"n")  # what else a JSON value can start with
 ENVELOPE_KEYS: Final = frozenset({"specversion", "payload"})
@@ -59,32 +60,39 @@ def read_numbers(bodies: Bodies) -> Bodies:
 
 
 def _frame_of(text: bytes | None, side: Side | None) -> _Frame | None:
-    """The frame of the first message: its text with the numbers left out is a JSON value of its own."""
+    """The frame of the first message: its text with one number in place of all is a JSON value of its own.
+
+    A list of that name may stand anywhere in a message, and its key stand twice. Two marks, one after the other, tell
+    that the list found is the one the readers take: no text can have both there already.
+    """
     found = NUMBERS.search(text or b"")
     if found is None or text is None:
         return None
     head, tail = text[: found.start(1)], text[found.end(1) :]
     if len(head) + len(tail) > LONGEST_FRAME:
         return None
+    described = {_described(head, tail, mark, side) for mark in MARKS}
+    return described.pop() if len(described) == 1 else None
+
+
+def _described(head: bytes, tail: bytes, mark: int, side: Side | None) -> _Frame | None:
+    """The frame, if the mark put in it is what a reader would find where the instances stand."""
     try:
-        doc = orjson.loads(head + tail)
+        doc = orjson.loads(b"%b%d%b" % (head, mark, tail))
     except orjson.JSONDecodeError:
         return None
-    values = find_values(doc, side)
+    values = find_values(doc, side) if type(doc) is dict else None
     if values is None or (side is None and doc.keys() & ENVELOPE_KEYS):
         return None
-    return _described(values[0], values[1], head, tail)
-
-
-def _described(side: Side, value: Any, head: bytes, tail: bytes) -> _Frame | None:
-    if value == [[]]:
-        return _Frame(side, head, tail, width=0)
-    if value == []:
-        return _Frame(side, head, tail, width=1)
-    shape = numbers_shape(value[0]) if is_tensors(value) and len(value) == 1 else None
-    if shape is None or value[0].get("data") not in ([], [[]]):
+    found, value, is_v2 = values
+    if value == [[mark]]:
+        return _Frame(found, head, tail, width=0)
+    if value == [mark]:
+        return _Frame(found, head, tail, width=1)
+    shape = numbers_shape(value[0]) if is_v2 and len(value) == 1 else None
+    if shape is None or value[0].get("data") not in ([mark], [[mark]]):
         return None
-    return _Frame(side, head, tail, width=shape[1], values=shape[0] * shape[1])
+    return _Frame(found, head, tail, width=shape[1], values=shape[0] * shape[1])
 
 
 def _read(bodies: Bodies, frame: _Frame) -> Block | None:

@@ -17,18 +17,23 @@ ABOUT_THE_SERVER: Final = frozenset(
 METADATA: Final = frozenset({"name", "platform"})  # v2 model metadata has `inputs` and `outputs`, too: descriptions
 
 
-def find_values(doc: dict[str, Any], side: Side | None) -> tuple[Side, Any] | None:
-    """The side and the value under its key; None: there is none. `side`: what the envelope says, if it does.
+def find_values(doc: dict[str, Any], side: Side | None) -> tuple[Side, Any, bool] | None:
+    """The side, the value under its key, and whether it is v2's; None: there is none. `side`: the envelope's word.
 
     A v2 request may name the `outputs` it wants, so a request's keys come first.
     """
-    if "platform" in doc and doc.keys() >= METADATA and "model_name" not in doc:
-        return None
     for candidate in (side,) if side else Side:
-        for key in KEYS[candidate]:
-            if key in doc:
-                return candidate, doc[key]
+        v1_key, v2_key = KEYS[candidate]
+        if v1_key in doc:
+            return candidate, doc[v1_key], False
+        if v2_key in doc and not is_metadata(doc):
+            return candidate, doc[v2_key], is_tensors(doc[v2_key])
     return None
+
+
+def is_metadata(doc: dict[str, Any]) -> bool:
+    """Whether a body with `inputs` or `outputs` describes them only: it is v2's metadata of a model."""
+    return "platform" in doc and doc.keys() >= METADATA and "model_name" not in doc
 
 
 def is_tensors(value: Any) -> bool:

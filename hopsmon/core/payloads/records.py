@@ -20,7 +20,7 @@ class LogRecords:
         self.values: list[bytes | None] = column.to_pylist()
         self.lengths: IntArray = pc.fill_null(pc.binary_length(column), 0).to_numpy().astype(np.int64)
         self.headers = Headers(batch.column("headers") if "headers" in batch.schema.names else None, self.rows)
-        self.arrival = _micros(batch.column("timestamp"))
+        self.arrival = arrival_times(batch)
 
     def texts(self, rows: IntArray) -> list[bytes | None]:
         """The values of some rows."""
@@ -132,8 +132,9 @@ def _repeated_names(keys: pa.StringArray, lengths: IntArray) -> list[str]:
     return list(keys[:width].to_pylist()) if (data == data[0]).all() else []
 
 
-def _micros(column: pa.Array) -> IntArray:
-    """Arrival times in microseconds."""
+def arrival_times(batch: pa.RecordBatch) -> IntArray:
+    """When each message arrived, in microseconds."""
+    column = batch.column("timestamp")
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64())
     return np.asarray(pc.fill_null(column, 0).to_numpy(zero_copy_only=False), dtype=np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Final
 
 import numpy as np
@@ -22,35 +22,48 @@ MICROS_BELOW: Final = 10**17
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
-RFC_3339: Final = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):?(\d\d))", re.ASCII
+SECOND: Final = 1_000_000
+HOURS, MINUTES, SECONDS = 24, 60, 61  # how many there can be; a leap second is number 60
+
+# RFC 3339, and the shorter forms of ISO 8601 that say the same moment: Java's OffsetDateTime leaves out seconds that
+# are zero, PostgreSQL the minutes of an offset. It must take all that Arrow's cast takes, as both read the same.
+MOMENT: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)"
+    r"(?:[Tt ](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(?P<zone>[Zz]|([+-])(\d\d)(?::?(\d\d))?)?)?",
+    re.ASCII,
 )
 
 
 def rfc3339_micros(texts: pa.StringArray) -> IntArray:
-    """Microseconds for each text, MISSING where it is null or cannot be read. Finer digits are cut off."""
+    """Microseconds for each text, MISSING where it is null or cannot be read. Finer digits are cut off.
+
+    A time needs a zone, and of the clock the hour at least (`MOMENT`). A text means the same in any company.
+    """
     try:
         nanos = texts.cast(pa.timestamp("ns", "UTC")).cast(pa.int64())
     except pa.ArrowInvalid:  # one odd text fails the whole cast
-        return np.fromiter(map(_micros_of, texts.to_pylist()), np.int64, len(texts))
+        return np.fromiter(map(_zoned_micros_of, texts.to_pylist()), np.int64, len(texts))
     micros = np.asarray(pc.fill_null(nanos, MISSING).to_numpy()) // 1000
     return micros if not nanos.null_count else np.where(nanos.is_null().to_numpy(False), MISSING, micros)
 
 
-def _micros_of(text: str | None) -> int:
-    match = RFC_3339.fullmatch(text.strip()) if text else None
-    if match is None:
-        return MISSING
-    year, month, day, hour, minute, second = map(int, match.group(1, 2, 3, 4, 5, 6))
-    if second > 60:  # 60 is a leap second
+def _zoned_micros_of(text: str | None) -> int:
+    match = MOMENT.fullmatch(text.strip()) if text else None
+    return MISSING if match is None or match["zone"] is None else _micros_of(match)
+
+
+def _micros_of(match: re.Match[str]) -> int:
+    """Of a moment's parts; without a zone it is UTC."""
+    hour, minute, second, zone_hours, zone_minutes = (int(part or 0) for part in match.group(2, 3, 4, 8, 9))
+    if max(hour, zone_hours) >= HOURS or max(minute, zone_minutes) >= MINUTES or second >= SECONDS:
         return MISSING
     try:
-        start = datetime(year, month, day, hour, minute, tzinfo=timezone.utc)
-    except ValueError:
+        days = int(np.datetime64(match[1], "D").astype(np.int64))
+    except ValueError:  # there is no such month or day
         return MISSING
-    offset = timedelta(hours=int(match[10] or 0), minutes=int(match[11] or 0)) * (-1 if match[9] == "-" else 1)
-    micros = int((match[7] or "")[:6].ljust(6, "0"))
-    return to_micros(start - EPOCH) + second * 1_000_000 + micros - to_micros(offset)
+    offset = (zone_hours * 60 + zone_minutes) * (-1 if match[7] == "-" else 1)
+    minutes = (days * HOURS + hour) * 60 + minute - offset
+    return (minutes * 60 + second) * SECOND + int((match[5] or "")[:6].ljust(6, "0"))
 
 
 def epoch_micros(numbers: IntArray) -> IntArray:
@@ -96,11 +109,13 @@ def iso_micros(texts: pa.StringArray) -> IntArray:
 
 
 def _iso_micros_of(text: str | None) -> int:
-    micros = _micros_of(text)
-    if micros != MISSING or not text:
-        return micros
+    if not text:
+        return MISSING
+    match = MOMENT.fullmatch(text.strip())
+    if match:
+        return _micros_of(match)
     try:
-        moment = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(text.strip())  # forms of ISO 8601 that Arrow's cast takes for no time
     except ValueError:
         return MISSING
     return to_micros((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)) - EPOCH)

@@ -97,7 +97,7 @@ def _label(value: Any) -> str | None:
         return str(value)
     if kind is bool:
         return "true" if value else "false"
-    return number_label(value) if kind in NUMBERS and np.isfinite(value) else None
+    return number_label(value) if kind is int or (kind is float and np.isfinite(value)) else None
 
 
 def _truth_values(column: CategoryColumn) -> CategoryColumn:

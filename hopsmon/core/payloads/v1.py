@@ -11,7 +11,7 @@ import numpy as np
 
 from hopsmon.core.batch import IntArray
 from hopsmon.core.payloads.decoded import Named, RejectReason
-from hopsmon.core.payloads.layout import Block, column, is_base64, positional
+from hopsmon.core.payloads.layout import Block, column, is_base64, json_type, positional
 from hopsmon.core.payloads.opened import Ledger, UnreadableError
 
 SCALARS: Final = {float, int, str, bool, type(None)}
@@ -93,7 +93,7 @@ def _instances(value: Any) -> list[Any]:
     """The list of instances; one dict of columns may stand for a list of one."""
     instances = [value] if type(value) is dict else value
     if type(instances) is not list:
-        raise UnreadableError(RejectReason.BAD_SHAPE, f"Instances must be a list, not {_json_type(value)}.")
+        raise UnreadableError(RejectReason.BAD_SHAPE, f"Instances must be a list, not {json_type(value)}.")
     if not instances:
         raise UnreadableError(RejectReason.EMPTY, "The message holds no instance.")
     return instances
@@ -108,7 +108,7 @@ def _layout(instances: list[Any]) -> tuple[ReadHeap, Hashable]:
         return _read_scalars, None
     if types == {dict}:
         return _dict_layout(instances)
-    seen = ", ".join(sorted(set(map(_json_type, instances))))
+    seen = ", ".join(sorted(set(map(json_type, instances))))
     raise UnreadableError(RejectReason.RAGGED, f"The instances mix {seen}.")
 
 
@@ -128,7 +128,7 @@ def _check_scalars(values: list[Any]) -> None:
     if not set(map(type, values)) <= SCALARS:
         odd = next((value for value in values if type(value) not in SCALARS and not is_base64(value)), None)
         if odd is not None:
-            raise UnreadableError(RejectReason.BAD_SHAPE, f"A value of an instance is {_json_type(odd)}.")
+            raise UnreadableError(RejectReason.BAD_SHAPE, f"A value of an instance is {json_type(odd)}.")
 
 
 def _dict_layout(instances: list[dict[str, Any]]) -> tuple[ReadHeap, Hashable]:
@@ -189,9 +189,3 @@ def _read_columns(rows: IntArray, messages: list[list[Any]]) -> Block:
 
 def _lengths(messages: list[list[Any]]) -> IntArray:
     return np.fromiter(map(len, messages), np.int64, len(messages))
-
-
-def _json_type(value: Any) -> str:
-    """What a JSON value is called, for messages; never its content, which may be large or nested."""
-    names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "null"}
-    return names.get(type(value), "a number")

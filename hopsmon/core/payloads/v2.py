@@ -16,6 +16,7 @@ from hopsmon.core.payloads.opened import Ledger, UnreadableError
 from hopsmon.core.payloads.tensors import DATATYPES, Tensor, as_datatype, read_tensors, shape_of
 
 PARTS: Final = itemgetter("name", "datatype", "shape", "data")
+MOST_VALUES: Final = int(np.iinfo(np.int64).max)  # a shape may ask for any number; numpy counts only up to this one
 
 
 def read(rows: IntArray, values: list[Any], tails: Mapping[int, bytes], ledger: Ledger) -> list[Block]:
@@ -76,8 +77,9 @@ def _stack(names: Sequence[Any], datatypes: Sequence[Any], shapes: Sequence[Any]
         return None
     if set(map(type, chain.from_iterable(shapes))) != {int}:  # True and 1.0 would pass for 1
         return None
-    widths = {size[1] if size else 0 for size in map(shape_of, known)}
-    if len(widths) != 1 or 0 in widths:
+    sizes = {size or (0, 0) for size in map(shape_of, known)}
+    widths = {width for _, width in sizes}
+    if len(widths) != 1 or 0 in widths or max(sizes)[0] * max(widths) > MOST_VALUES:
         return None
     width = widths.pop()
     counts = np.fromiter(map(itemgetter(0), shapes), np.int64, len(shapes))

@@ -70,6 +70,35 @@ def test_golden(name: str, expected: Any, time: int, format_name: str, header: b
     assert (decoded.decoded, decoded.rejects) == (1, ())
 
 
+MOMENTS = {
+    "seconds": (1_652_885_019, SECONDS),
+    "milliseconds": (1_652_883_610_404, MILLIS),
+    "before milliseconds had 12 digits": (99_999_999_999, 99_999_999_999_000_000),
+    "1973 in milliseconds": (100_000_000_000, 100_000_000_000_000),
+}
+
+
+@pytest.mark.parametrize("header", [b"", CONFLUENT], ids=["raw", "confluent"])
+@pytest.mark.parametrize("format_name", ["auto", "hopsworks"])
+@pytest.mark.parametrize("clock", MOMENTS)
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_clocks_in_seconds_and_in_milliseconds(version: int, clock: str, format_name: str, header: bytes) -> None:
+    sent, micros = MOMENTS[clock]
+    decoded = decode(log(header + write(version, requestTimestamp=sent)), format_name)
+    assert decoded.event_time.tolist() == [micros]
+    assert decoded.own_time.tolist() == [True]
+    both = {("request", 0, 0): [1.0], ("response", 0, 0): [2.0]}
+    assert instances(decoded) == (both if version < 4 else {("request", 0, 0): [1.0]})
+
+
+def test_clocks_of_all_versions_and_units_in_one_batch() -> None:
+    sent = [(version, *MOMENTS[clock]) for version in (1, 2, 3, 4) for clock in ("seconds", "milliseconds")]
+    decoded = decode(log(*(write(version, requestTimestamp=time) for version, time, _ in sent)))
+    assert decoded.event_time.tolist() == [micros for _, _, micros in sent]
+    for group in decoded.groups:
+        assert group.event_time.tolist() == decoded.event_time[group.message].tolist()
+
+
 @pytest.mark.parametrize("name", ["v3-error", "v4-response-error"])
 def test_error_responses_are_no_predictions(name: str) -> None:
     decoded = decode(log(golden(name)))

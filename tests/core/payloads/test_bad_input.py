@@ -123,6 +123,45 @@ def test_batched_cloudevents() -> None:
     assert the_only_reject(decode(log(message))) == "unsupported_content"
 
 
+@pytest.mark.parametrize("text", [b"[" * 990 + b"]" * 990, b'{"a":' * 990 + b"1" + b"}" * 990])
+@pytest.mark.parametrize("key", [b'"payload"', b'"specversion"'])
+def test_a_type_that_is_no_text(text: bytes, key: bytes) -> None:
+    assert the_only_reject(decode(log(b'{"type": %b, %b: 1}' % (text, key)))) == "bad_envelope"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"instances": [["\xed\xa0\x80"]]}',
+        '{"instances": [["\\ud800"]]}'.encode("utf-16"),
+        b'{"instances": [[NaN, "\xed\xa0\x80"]]}',
+        b'{"instances": [[NaN, "\\udc00"]]}',
+    ],
+)
+def test_lone_surrogates_are_no_text(body: bytes) -> None:
+    assert the_only_reject(decode(log(event(body)))) == "bad_json"
+
+
+def test_utf_16_and_byte_order_marks_are_read() -> None:
+    for encoding in ("utf-16", "utf-32", "utf-8-sig"):
+        assert instances(decode(log(event(BODY.decode().encode(encoding))))) == {("request", 0, 0): [1.5, 2.5]}
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (b'{"inputs": [[1]], "predictions": [[2, "x"]]}', {("request", 0, 0): [1]}),
+        (b'{"name": "a", "platform": "b", "instances": [["x"]]}', {("request", 0, 0): ["x"]}),
+        (b'{"instances": [{"shape": "round"}]}', {("request", 0, 0): {"shape": "round"}}),
+        (b'{"instances": [{"datatype": "x", "n": 1}]}', {("request", 0, 0): {"datatype": "x", "n": 1}}),
+    ],
+)
+@pytest.mark.parametrize("company", [[], [b"{}"], [b'{"predictions": [1]}'], [b'{"instances": [[1]]}']], ids=repr)
+def test_which_key_counts_does_not_depend_on_other_messages(body: bytes, read: object, company: list[bytes]) -> None:
+    found = instances(decode(log(body, *company)))
+    assert {key: value for key, value in found.items() if key[1] == 0} == read
+
+
 def test_bodies_that_only_make_sense_together_stay_apart() -> None:
     decoded = decode(
         log(

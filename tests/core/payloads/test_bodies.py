@@ -191,6 +191,30 @@ def test_v2_rejects(body: Any, why: str) -> None:
     assert reason(body) == why
 
 
+HUGE_SHAPES = [
+    [2**63],
+    [2**63, 1],
+    [1, 2**63],
+    [2**64, 2],
+    [2**32, 2**32],
+    [2**62, 4],
+    [1, 2**40, 2**40],
+    [-(2**63)],
+    [-1, -1],
+]
+
+
+@pytest.mark.parametrize("data", [[], [1], [[1]]], ids=repr)
+@pytest.mark.parametrize("shape", HUGE_SHAPES, ids=repr)
+def test_a_shape_that_no_array_can_have_spoils_its_own_message_only(shape: list[int], data: list[Any]) -> None:
+    good, bad = ({"inputs": [tensor(*of)]} for of in (([1], [1, 1]), (data, shape)))
+    for bodies in ([bad], [good, bad], [bad, good, bad], [bad] * 3):
+        decoded = decode(log(*(event(json.dumps(body).encode()) for body in bodies)))
+        assert {row for _, row, _ in instances(decoded)} == {row for row, body in enumerate(bodies) if body is good}
+        rejects = [(reject.row, reject.reason) for reject in decoded.rejects]
+        assert rejects == [(row, "bad_shape") for row, body in enumerate(bodies) if body is bad]
+
+
 def test_a_batch_of_numbers_is_one_matrix() -> None:
     messages = [event(b'{"instances": [[%d, 2.5]]}' % i) for i in range(5)]
     (group,) = decode(log(*messages)).groups

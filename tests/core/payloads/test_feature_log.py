@@ -7,6 +7,7 @@ import decimal
 import io
 import json
 import pickle
+import sys
 from typing import Any
 
 import fastavro
@@ -106,6 +107,72 @@ def test_without_a_time_or_an_id_of_its_own() -> None:
     assert decoded.event_time.tolist() == [ARRIVAL]
     assert decoded.own_time.tolist() == [False]
     assert decoded.id_of(0) is None
+
+
+MOMENT = 1_793_534_400_123_456  # microseconds of NOON, and a little more
+LOGICAL = {
+    "date": ("int", MOMENT // 86_400_000_000, 86_400_000_000),
+    "timestamp-millis": ("long", MOMENT // 1_000, 1_000),
+    "timestamp-micros": ("long", MOMENT, 1),
+    "timestamp-nanos": ("long", MOMENT * 1_000 + 789, 1),
+    "local-timestamp-millis": ("long", MOMENT // 1_000, 1_000),
+    "local-timestamp-micros": ("long", MOMENT, 1),
+    "local-timestamp-nanos": ("long", MOMENT * 1_000 + 789, 1),
+}
+
+
+def timed(kind: Any, *times: Any) -> Decoded:
+    """Rows whose log_time is of this type; the numbers are written as they are."""
+    columns = {"log_time": kind, "distance": "double"}
+    plain_kind = kind["type"] if isinstance(kind, dict) else kind
+    rows = [write({"log_time": time, "distance": 1.5}, {**columns, "log_time": plain_kind}) for time in times]
+    return decode(log(*map(message, rows)), FeatureLog("17", (("501", schema(columns)),)))
+
+
+@pytest.mark.parametrize("logical", LOGICAL)
+def test_log_time_of_each_logical_type(logical: str) -> None:
+    base, written, micros = LOGICAL[logical]
+    decoded = timed({"type": base, "logicalType": logical}, written, None, 0, -1)
+    assert decoded.event_time.tolist() == [MOMENT // micros * micros, ARRIVAL + 1_000_000, 0, -micros]
+    assert decoded.own_time.tolist() == [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "micros"),
+    [
+        ("long", MOMENT // 1_000_000, MOMENT // 1_000_000 * 1_000_000),
+        ("long", MOMENT // 1_000, MOMENT // 1_000 * 1_000),
+        ("long", MOMENT, MOMENT),
+        ("long", MOMENT * 1_000, MOMENT),
+        ("int", MOMENT // 1_000_000, MOMENT // 1_000_000 * 1_000_000),
+        ("double", MOMENT // 1_000_000 + 0.5, MOMENT // 1_000_000 * 1_000_000 + 500_000),
+        ("string", "2026-11-01T12:00:00.123456Z", MOMENT),
+        ("string", "soon", None),
+        ("double", float("nan"), None),
+        ("boolean", True, None),
+    ],
+)
+def test_log_time_without_a_logical_type_is_told_by_its_magnitude_or_text(
+    kind: str, written: Any, micros: int | None
+) -> None:
+    decoded = timed(kind, written, None)
+    assert decoded.event_time.tolist() == [ARRIVAL if micros is None else micros, ARRIVAL + 1_000_000]
+    assert decoded.own_time.tolist() == [micros is not None, False]
+
+
+def test_a_row_with_nothing_to_monitor_is_skipped() -> None:
+    only_time = FeatureLog("17", (("501", schema({"log_id": "string"})),))
+    assert decode(log(message(write({"log_id": "a"}, {"log_id": "string"}))), only_time).skipped == {
+        "not_an_inference": 1
+    }
+    assert rows_of({}, {"log_id": "a"}).skipped == {"not_an_inference": 2}
+
+
+def test_json_rows_whose_columns_are_of_odd_types() -> None:
+    decoded = rows_of({"log_time": [1], "log_id": {}, "model_name": [2], "model_version": True, "distance": 1.5})
+    assert decoded.event_time.tolist() == [ARRIVAL]
+    assert decoded.id_of(0) is None
+    assert "service" not in decoded.attributes
 
 
 def test_rows_of_other_feature_groups_are_told_by_their_attribute() -> None:
@@ -255,6 +322,35 @@ def test_arbitrary_bytes_are_rejected_or_read_and_never_raise(values: list[bytes
     decoded = decode(log(*(message(value) for value in values), message(write(ROW))), LOG)
     assert instances(decoded)["request", len(values), 0] == FEATURES
     assert_accounted(decoded)
+
+
+@given(st.lists(st.binary(max_size=80), max_size=8))
+def test_arbitrary_bytes_by_a_schema_of_all_types(values: list[bytes]) -> None:
+    log_of = FeatureLog("17", (("501", schema({name: kind for name, (kind, _) in SIMPLE.items()})),))
+    decoded = decode(log(*(message(value) for value in values)), log_of)
+    assert_accounted(decoded)
+    assert "hopsmon_defect" not in {reject.reason for reject in decoded.rejects}
+
+
+@pytest.mark.parametrize("scale", [0, 2])
+@pytest.mark.parametrize("length", [8, 9, 127, 128, 129, 400])
+def test_decimals_of_any_length(length: int, scale: int) -> None:
+    columns = {"m": {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": scale}, "n": "int"}
+    unscaled = [b"\x7f" + b"\xff" * (length - 1), b"\x80" + b"\0" * (length - 1), b"\x05"]
+    rows = [write({"m": text, "n": 1}, {**columns, "m": "bytes"}) for text in unscaled]
+    decoded = decode(log(*map(message, rows)), FeatureLog("17", (("501", schema(columns)),)))
+    assert decoded.rejects == ()
+    largest, smallest, five = (instances(decoded)["request", row, 0]["m"] for row in range(3))
+    exact = 2.0 ** (8 * length - 1) if length <= 128 else sys.float_info.max
+    assert [largest, smallest] == pytest.approx([exact / 10**scale, -exact / 10**scale])
+    assert five == 5 / 10**scale
+
+
+@pytest.mark.parametrize("written", [2**62, -(2**62), 2**63 - 1])
+@pytest.mark.parametrize("logical", ["timestamp-millis", "local-timestamp-millis"])
+def test_times_beyond_64_bits_do_not_come_round_again(logical: str, written: int) -> None:
+    (micros,) = timed({"type": "long", "logicalType": logical}, written).event_time.tolist()
+    assert abs(micros) > 2**62
 
 
 def rows_of(*docs: Any) -> Decoded:

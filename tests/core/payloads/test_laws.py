@@ -2,12 +2,13 @@
 
 import gzip
 import json
+import re
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hopsmon.core.payloads import Decoded, Limits, bind, decode
+from hopsmon.core.payloads import Decoded, FeatureLogRows, Limits, OpenMessages, RejectReason, bind, decode
 from hopsmon.core.payloads.formats import FORMATS
 from hopsmon.core.schema import Feature, FeatureType, ModelSchema
 from tests.core.payloads.messages import (
@@ -20,6 +21,7 @@ from tests.core.payloads.messages import (
     instances,
     log,
 )
+from tests.core.payloads.test_feature_log import LOG, ROW, message, write
 
 SCHEMAS = [
     ModelSchema(tuple(Feature(name, kind) for name in "ab"), tuple(Feature(name, kind) for name in "p"))
@@ -39,7 +41,7 @@ v1_values = (
     | scalars
 )
 datatypes = st.sampled_from(["FP64", "FP32", "INT64", "BOOL", "BYTES", "FP7"])
-shapes = st.lists(st.integers(0, 3), max_size=3)
+shapes = st.lists(st.integers(0, 3) | st.sampled_from([-1, 2**31, 2**32, 2**62, 2**63, 2**64]), max_size=3)
 
 
 @st.composite
@@ -54,11 +56,22 @@ def tensors(draw: st.DrawFn) -> dict[str, Any]:
     return {"name": draw(names), "shape": draw(st.just(shape) | shapes), "datatype": draw(datatypes), "data": data}
 
 
+OTHERS: list[dict[str, Any]] = [
+    {"name": "m", "platform": "p"},
+    {"name": "m", "platform": "p", "model_name": "m"},
+    {"inputs": [[1]]},
+    {"predictions": [[1]]},
+    {"outputs": [{"name": "wanted"}]},
+    {"shape": [1], "data": [1]},
+]
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(st.sampled_from(["instances", "inputs", "predictions", "outputs", "v2 inputs", "v2 outputs", "ready"]))
     value: Any = draw(st.lists(tensors(), max_size=2)) if kind.startswith("v2") else draw(v1_values)
-    return {**draw(st.sampled_from([{}, {"id": "x1"}, {"id": "y2"}])), kind.removeprefix("v2 "): value}
+    more = draw(st.sampled_from([{}, {}, {"id": "x1"}, {"id": "y2"}, *OTHERS]))
+    return {**more, kind.removeprefix("v2 "): value}
 
 
 @st.composite
@@ -79,10 +92,15 @@ def envelopes(draw: st.DrawFn) -> Message:
     return (gzip.compress(body) if envelope == "gzip" else body), None
 
 
+JSON_VALUE = re.compile(rb'[:\[,]\s*("[^"\\]*"|-?[0-9][0-9.eE+-]*|true|false|null|\[|\{\})')
+
 SAMPLES: list[Message] = [
     *((capture(name)[0], event(b"", kind=name.rpartition(".")[2])[1]) for name in captured_events()),
     *((file.read_bytes(), None) for file in sorted(AVRO.glob("*.bin"))),
+    message(write(ROW)),
+    (json.dumps({**ROW, "log_time": "2026-11-01T12:00:00Z", "departs": "2026-11-01T14:00:00Z"}).encode(), None),
 ]
+ALL_FORMATS = [*sorted(FORMATS), LOG, FeatureLogRows(("late",))]
 
 
 @st.composite
@@ -99,6 +117,37 @@ def damaged(draw: st.DrawFn) -> Message:
     return bytes(text), headers
 
 
+HUGE = ["9223372036854775808", "18446744073709551616", "99999999999999999999", "1e999", "9" * 400]
+ODD = [
+    "-1",
+    "0",
+    "NaN",
+    "null",
+    "true",
+    "[]",
+    "{}",
+    "[[]]",
+    "[1]",
+    '"x"',
+    '"\\ud800"',
+    '"\xed\xa0\x80"',
+    "[" * 990 + "]" * 990,
+]
+odd_values = st.sampled_from(HUGE + ODD)
+
+
+@st.composite
+def altered(draw: st.DrawFn) -> Message:
+    """A good message with some of its JSON's values replaced."""
+    body, headers = draw(st.sampled_from(SAMPLES) | envelopes())
+    places = list(JSON_VALUE.finditer(body or b""))
+    wanted = draw(st.lists(st.sampled_from(places), max_size=3, unique=True)) if places else []
+    text = bytearray(body or b"")
+    for place in sorted(wanted, key=lambda found: -found.start(1)):
+        text[place.start(1) : place.end(1)] = draw(odd_values).encode("latin-1")
+    return bytes(text), headers
+
+
 header_values = (
     st.none() | st.binary(max_size=20) | st.sampled_from([b"x.request", b"2026-01-01T00:00:00Z", b"application/grpc"])
 )
@@ -109,13 +158,15 @@ anything = st.tuples(
     st.none() | st.binary(max_size=60) | st.sampled_from([b"{}", b"[]", b"\x00" * 6, b"\x1f\x8b"]),
     st.none() | st.lists(st.tuples(header_names, header_values), max_size=4),
 )
-batches = st.lists(envelopes() | damaged() | anything, max_size=6)
+batches = st.lists(envelopes() | damaged() | altered() | anything, max_size=6)
 
 
-def assert_reads(messages: list[Message], format_name: str) -> Decoded:
+def assert_reads(messages: list[Message], format_name: str | OpenMessages) -> Decoded:
     decoded = decode(log(*messages), format_name, Limits(max_bytes=1_000))
     assert decoded.rows == len(messages)
     assert_accounted(decoded)
+    assert RejectReason.DEFECT not in {reject.reason for reject in decoded.rejects}
+    assert not {reject.row for reject in decoded.rejects if len(reject.message) > 2_000}
     known = {row for _, row, _ in instances(decoded)}
     assert decoded.decoded == len(known)
     assert decoded.rejected == len({reject.row for reject in decoded.rejects} - known)
@@ -127,8 +178,15 @@ def assert_reads(messages: list[Message], format_name: str) -> Decoded:
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(batches, st.sampled_from(sorted(FORMATS)))
-def test_every_message_counts_once_and_nothing_is_raised(messages: list[Message], format_name: str) -> None:
+@given(batches, st.sampled_from(ALL_FORMATS))
+@example([(b'{"type": ' + b"[" * 990 + b"]" * 990 + b', "payload": 1}', None)], "auto")
+@example([(b'{"type": ' + b"[" * 990 + b"]" * 990 + b', "specversion": "1.0"}', None)], "auto")
+@example([(b'{"log_time": [1], "a": 1}', None)], FeatureLogRows())
+@example([(b'{"model_name": {}, "log_id": [1], "a": 1}', None)], FeatureLogRows())
+@example([(b'["instances", {"data": [1]}]', None)], "kserve")
+def test_every_message_counts_once_and_nothing_is_raised(
+    messages: list[Message], format_name: str | OpenMessages
+) -> None:
     assert_reads(messages, format_name)
 
 
@@ -139,10 +197,13 @@ def test_every_message_counts_once_and_nothing_is_raised(messages: list[Message]
 @example([event(b'{"instances": [[1]]}'), event(b'{"instances": [[1], [2]]}')], "auto")
 @example([event(b'{"instances": [[1]]}'), event(b'{"instances": [[9007199254740993]]}')], "auto")
 @example([(b'{"id": "a", "inputs": [], "instances": [[1]]}', None)], "auto")
+@example([(b'{"inputs": [[1]], "predictions": [[2, "x"]]}', None), (b"{}", None)], "auto")
+@example([(b'{"name": "a", "platform": "b", "instances": [["x"]]}', None), (b"{}", None)], "auto")
+@example([(b'{"instances": [{"shape": "round"}]}', None), (b"{}", None)], "auto")
 def test_a_message_reads_the_same_whatever_its_neighbours_are(messages: list[Message], format_name: str) -> None:
     together = assert_reads(messages, format_name)
-    for row, message in enumerate(messages):
-        alone = assert_reads([message], format_name)
+    for row, one in enumerate(messages):
+        alone = assert_reads([one], format_name)
         mine = {(side, 0, i): value for (side, at, i), value in instances(together).items() if at == row}
         assert repr_of(mine) == repr_of(instances(alone))
         assert [r.reason for r in together.rejects if r.row == row] == [r.reason for r in alone.rejects]
@@ -166,10 +227,16 @@ def plain(value: Any) -> Any:
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
-@given(batches, st.sampled_from(SCHEMAS))
-def test_binding_gives_each_instance_or_a_reject(messages: list[Message], schema: ModelSchema) -> None:
-    for raw in decode(log(*messages)).groups:
+@given(batches, st.sampled_from(SCHEMAS), st.sampled_from(ALL_FORMATS))
+@example([(b'{"instances": [["x", NaN], [99999999999999999999, 1]]}', None)], SCHEMAS[0], "auto")
+@example([(b'{"instances": [["x", NaN], [99999999999999999999, 1]]}', None)], SCHEMAS[-1], "auto")
+@example([(b'{"instances": [["\xed\xa0\x80", 1]]}', None)], SCHEMAS[-1], "auto")
+def test_binding_gives_each_instance_or_a_reject(
+    messages: list[Message], schema: ModelSchema, format_name: str | OpenMessages
+) -> None:
+    for raw in decode(log(*messages), format_name).groups:
         batch, rejects = bind(raw, schema)
+        assert RejectReason.DEFECT not in {reject.reason for reject in rejects}
         bound, rejected = set(batch.message.tolist()), {reject.row for reject in rejects}
         assert bound | rejected == set(raw.message.tolist())
         assert not bound & rejected
