@@ -15,6 +15,7 @@ from hopsmon.core.payloads import RejectReason
 from hopsmon.errors import TransientError
 from hopsmon.streaming import judge
 from hopsmon.streaming.arrow_frames import to_arrow
+from hopsmon.streaming.defects import tell_defects
 from hopsmon.streaming.delivery import Deliveries
 from hopsmon.streaming.flag_counts import from_ipc
 from hopsmon.streaming.flagged import OUTLIERS, REJECTS
@@ -64,6 +65,7 @@ class BatchWriter:
         if gaps and self._plan.source.contiguous:
             tables[REJECTS_TABLE.name] = pa.concat_tables([tables[REJECTS_TABLE.name], self._lost(gaps, now)])
         self._write({name: table for name, table in tables.items() if table.num_rows}, batch_id)
+        tell_defects(tables[REJECTS_TABLE.name])
         for window_judge in self._judges.values():
             window_judge.written()
         took = time.monotonic() - began

@@ -22,6 +22,9 @@ class Observer:
 
     def __init__(self, plans: Sequence[MonitorPlan], run: str = "") -> None:
         self._views = [MonitorView(plan, run) for plan in plans]
+        self._matched: dict[str | OpenMessages, set[str]] = {}
+        for plan in plans:
+            self._matched.setdefault(plan.format, set()).update(plan.match)
         self._source: str | None = None
         self._first = self._last = -1
 
@@ -40,7 +43,7 @@ class Observer:
         for view in self._views:
             wire = view.plan.format
             if wire not in decoded:
-                decoded[wire] = decode(run, wire)
+                decoded[wire] = decode(run, wire, attributes=self._matched[wire])
             for kind, payload in view.see(run, decoded[wire]):
                 yield view.plan.name, 0, kind, payload
         if sum(len(view.windows) for view in self._views) > MAX_OPEN_KEYS:
