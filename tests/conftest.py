@@ -51,11 +51,13 @@ def delta() -> str:
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """A local session with the Kafka and Delta jars."""
+    """A local session with the Kafka, Avro and Delta jars."""
     from hopsmon.adapters.kafka.source import KafkaSource
     from hopsmon.streaming.session import local_session
 
-    packages = (*KafkaSource("127.0.0.1:1", ("none",)).packages, delta())
+    (source,) = KafkaSource("127.0.0.1:1", ("none",)).packages
+    avro = source.replace("spark-sql-kafka-0-10", "spark-avro")  # the client writes online features with it
+    packages = (source, avro, delta())
     settings = {
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import fastavro
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, Message
+from hsfs.feature import Feature
 
 from hopsmon.adapters.hopsworks.connection import connect
 from hopsmon.adapters.hopsworks.home import ProjectHome
@@ -23,26 +24,44 @@ from tests.support.result_rows import START, days, late_only, put_windows, windo
 
 
 @pytest.mark.filterwarnings("ignore:Getting connection details to externally managed Kafka:UserWarning")
+@pytest.mark.parametrize("engine", ["python", "spark"])
 def test_the_online_store_gets_final_rows_and_gets_them_again(
-    kafka: LocalBroker, topic: Callable[..., str], tmp_path: Path
+    engine: Literal["python", "spark"],
+    kafka: LocalBroker,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
-    project = topic().replace("-", "_")[:20]
+    if engine == "spark":  # what jobs write with
+        request.getfixturevalue("spark")
+    project = f"online_{engine}"
     kafka.create_topic(f"{project}_onlinefs")
     with HopsworksServer(tmp_path, project, kafka=kafka.bootstrap_servers, version=client_version()) as server:
-        store = ProjectHome(connect(server.login("python")), HopsworksStoreConfig(online=True)).tables
-        put_windows(store, [window(1), window(2)], 0)
+        home = ProjectHome(connect(server.login(engine)), HopsworksStoreConfig(online=True))
+        put_windows(home.tables, [window(1), window(2)], 0)
         for _ in range(2):  # the second time offline has it all; whether online does, nobody knows
-            put_windows(store, [late_only(1, 3)], 1)
-        group = server.login("python").get_feature_store().get_feature_group(WINDOWS.name, 1)
+            put_windows(home.tables, [late_only(1, 3)], 1)
+        group = server.login(engine).get_feature_store().get_feature_group(WINDOWS.name, 1)
         schema = fastavro.parse_schema(json.loads(group.avro_schema))
-        assert days(store) == {1: (5, 3, 1, "ok"), 2: (5, 0, 0, "ok")}
+        assert days(home.tables) == {1: (5, 3, 1, "ok"), 2: (5, 0, 0, "ok")}
+        # Another job runs a newer hopsmon. The client's Python engine would start a job for the table.
+        add = group.append_features if engine == "spark" else group.update_features
+        add([Feature("cause", "string")])
+        put_windows(replace(home).tables, [window(3)], 2)
+        newer = fastavro.parse_schema(json.loads(group.avro_schema))
     consumer = Consumer(
         {"bootstrap.servers": kafka.bootstrap_servers, "group.id": "t", "auto.offset.reset": "earliest"}
     )
     consumer.subscribe([f"{project}_onlinefs"])
-    messages = consumer.consume(4, timeout=30)
+    messages = consumer.consume(5, timeout=30)
     assert consumer.poll(1.0) is None
     consumer.close()
-    rows: list[Any] = [fastavro.schemaless_reader(io.BytesIO(one.value() or b""), schema, None) for one in messages]
-    assert [((row["window_start"] - START).days, row["late"]) for row in rows] == [(1, 0), (2, 0), (1, 3), (1, 3)]
+    rows = [row_of(one, schema) for one in messages[:4]]
+    assert sorted(((row["window_start"] - START).days, row["late"]) for row in rows[:2]) == [(1, 0), (2, 0)]
+    assert [((row["window_start"] - START).days, row["late"]) for row in rows[2:]] == [(1, 3), (1, 3)]
+    last = row_of(messages[4], newer)
+    assert ((last["window_start"] - START).days, last["cause"]) == (3, None)
     assert {dict(one.headers() or ())["storage"] for one in messages} == {b"online"}
+
+
+def row_of(message: Message, schema: Any) -> Any:
+    return fastavro.schemaless_reader(io.BytesIO(message.value() or b""), schema, None)
