@@ -19,20 +19,21 @@ from hopsmon.core.schema import ModelRef
 from hopsmon.core.window import WindowSpec
 from hopsmon.streaming.run import run_query
 from tests.core.payloads.messages import capture
-from tests.core.payloads.test_captures import COLUMNS, EXPECTED, SKIPPED, binary, structured
+from tests.core.payloads.test_captures import COLUMNS, EXPECTED, SKIPPED, binary, is_json, structured
 from tests.support.monitors import FlagAll, MemoryStore, kafka_source, monitor, query
 
 MODEL = ModelRef("iris", 3)
 
 
-@pytest.mark.parametrize("mode", ["binary", "structured"])
+@pytest.mark.parametrize("mode", ["binary", "structured", "structured-base64"])
 def test_every_capture_is_decoded_or_accounted_for(
     spark: SparkSession, kafka: LocalBroker, topic: Callable[..., str], tmp_path: Path, mode: str
 ) -> None:
     name = topic(partitions=2)
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
     for event in EXPECTED:
-        value, headers = binary(event) if mode == "binary" else structured(event, as_base64=True)
+        as_base64 = mode == "structured-base64" or not is_json(event)  # what is no JSON can only travel so
+        value, headers = binary(event) if mode == "binary" else structured(event, as_base64)
         producer.send(name, value=value, headers=list(headers or ()), key=event.encode())
     producer.close()
     frame = pd.DataFrame([[5.8, 3.0, 3.8, 1.2, 1]] * 40, columns=[*COLUMNS, "class"])
@@ -76,5 +77,9 @@ def test_every_capture_is_decoded_or_accounted_for(
         assert found[key] == pytest.approx(values, rel=1e-7)  # FP32 tensors hold 6.8 as the nearest float32
 
     assert Counter(row["reason"] for row in store.rows("hopsmon_rejects")) == Counter(rejected.values())
-    answers = sum(len(values) for event, values in inferences.items() if event.endswith(".response"))
-    assert sum(row["predictions"] for row in store.rows("hopsmon_windows")) == answers
+    answers = [values for event, rows in inferences.items() if event.endswith(".response") for (values,) in rows]
+    assert sum(row["predictions"] for row in store.rows("hopsmon_windows")) == len(answers)
+    told = [row for row in store.rows("hopsmon_statistics") if row["feature"] == "class"]
+    assert sum(row["count"] for row in told) == len(answers)
+    assert sum(row["count"] * row["mean"] for row in told) == pytest.approx(sum(answers))
+    assert {row[bound] for row in told for bound in ("min", "max")} == {1.0} == set(answers)
