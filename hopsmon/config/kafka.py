@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from hopsmon.config.problems import PartErrors
 from hopsmon.config.secrets import refuse_plain_secret
 from hopsmon.config.values import Section
-from hopsmon.errors import ConfigError
+from hopsmon.errors import ConfigError, did_you_mean
 
 # What hopsmon sets itself, or what Spark's Kafka source refuses.
 _OWN_OPTIONS = {
@@ -22,6 +22,8 @@ _OWN_OPTIONS = {
     "kafka.value.deserializer": "Spark sets it",
     "kafka.interceptor.classes": "Spark refuses it",
 }
+_STARTS = ("earliest", "latest")
+_EARLIEST = -2  # as Spark's Kafka source has it; -1 is the latest
 _TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
 
 
@@ -53,6 +55,27 @@ def _check_options(options: object) -> dict[str, str]:
     return right
 
 
+def _check_start(value: object) -> str | dict[int, int]:
+    if isinstance(value, Mapping) and value:
+        given = [(_whole(partition), _whole(offset)) for partition, offset in value.items()]
+        start = {partition: offset for partition, offset in given if partition is not None and offset is not None}
+        if len(start) == len(given) and min(start) >= 0 and min(start.values()) >= _EARLIEST:
+            return start
+    elif isinstance(value, str) and value in _STARTS:
+        return value
+    hint = did_you_mean(value, _STARTS) if isinstance(value, str) else ""
+    raise ConfigError(
+        f"Not allowed: {value!r}. Allowed: {', '.join(_STARTS)}; or each partition's offset, as {{0: 1500, 1: -2}} "
+        f"(-2: its earliest, -1: its latest).{hint}"
+    )
+
+
+def _whole(value: object) -> int | None:
+    """A key of JSON is text."""
+    text = str(value)
+    return int(text) if re.fullmatch(r"-?\d{1,18}", text) and not isinstance(value, bool) else None
+
+
 def _comma_list(value: object) -> object:
     return ",".join(str(item) for item in value) if isinstance(value, (list, tuple)) else value
 
@@ -80,6 +103,23 @@ Servers = Annotated[
     ),
 ]
 Topic = Annotated[str, AfterValidator(_check_topic), WithJsonSchema({"type": "string", "pattern": _TOPIC})]
+StartingOffsets = Annotated[
+    str | dict[int, int],
+    BeforeValidator(_check_start),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "enum": list(_STARTS)},
+                {
+                    "type": "object",
+                    "propertyNames": {"pattern": r"^\d+$"},
+                    "additionalProperties": {"type": "integer", "minimum": _EARLIEST},
+                    "minProperties": 1,
+                },
+            ]
+        }
+    ),
+]
 Options = Annotated[
     dict[str, str],
     BeforeValidator(_check_options),
@@ -96,9 +136,10 @@ Options = Annotated[
 class KafkaReading(Section):
     """How a topic is read, wherever its name comes from."""
 
-    starting_offsets: Literal["earliest", "latest"] = "earliest"
+    starting_offsets: StartingOffsets = "earliest"
     """Where a new query begins; later runs go on from its checkpoint. Default: earliest, so that a run with `--once`
-    sees what is there. latest leaves out everything before the first start."""
+    sees what is there. latest leaves out everything before the first start; {0: 1500, 1: -2} names an offset for every
+    partition (-2: its earliest, -1: its latest)."""
 
     max_offsets_per_trigger: Annotated[int, Field(gt=0)] | None = 500_000
     """Most messages a micro-batch takes. Default: 500,000, a few seconds' work on two cores, so a backlog neither

@@ -16,6 +16,7 @@ from hopsmon.config import (
 )
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.schema import ModelRef
+from hopsmon.errors import ConfigError
 from hopsmon.wiring.adapters import require, resolve_secret
 
 if TYPE_CHECKING:
@@ -91,11 +92,13 @@ def table_of(settings: HopsworksConfig, log: FeatureLogConfig) -> LogTable:
     """The Delta table of a feature view's feature log, and how its rows are read.
 
     Raises:
-        ConfigError: the feature view does not log, or to a table of another format.
+        ConfigError: the feature view does not log, or to a table of another format, or starting_offsets are a topic's.
         OutsideError: Hopsworks cannot be reached.
     """
     from hopsmon.adapters.hopsworks.feature_log import table_of_feature_view
 
+    if not isinstance(log.starting_offsets, str):
+        raise ConfigError("log.feature_log.starting_offsets: a table has no partitions: earliest or latest.")
     earliest = log.starting_offsets == "earliest"
     return table_of_feature_view(connection_of(settings), log.feature_view, log.version, from_start=earliest)
 

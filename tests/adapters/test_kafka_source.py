@@ -1,8 +1,8 @@
 import datetime as dt
-import json
 import time
 
 import pytest
+from pyspark.errors import StreamingQueryException
 
 from hopsmon.adapters.kafka.producer import Event, publish
 from hopsmon.adapters.kafka.source import KafkaSource
@@ -73,8 +73,7 @@ def test_the_rate_limit_cuts_micro_batches(spark, kafka, topic, tmp_path):
 def test_starting_offsets_by_partition_and_more_tasks_than_partitions(spark, kafka, topic, tmp_path):
     name = topic()
     publish(kafka.bootstrap_servers, name, numbered(100))
-    start = json.dumps({name: {"0": 40}})
-    source = KafkaSource(kafka.bootstrap_servers, (name,), starting_offsets=start, min_partitions=4)
+    source = KafkaSource(kafka.bootstrap_servers, (name,), starting_offsets={0: 40}, min_partitions=4)
     tasks = []
     query = (
         source.load(spark)
@@ -88,6 +87,15 @@ def test_starting_offsets_by_partition_and_more_tasks_than_partitions(spark, kaf
     [(partitions, count)] = tasks
     assert count == 60
     assert partitions >= 4
+
+
+def test_starting_offsets_that_leave_a_partition_out_are_explained(spark, kafka, topic, tmp_path):
+    source = KafkaSource(kafka.bootstrap_servers, (topic(partitions=2),), starting_offsets={0: 0})
+    with pytest.raises(StreamingQueryException) as caught:
+        read(source, spark, tmp_path)
+    explained = source.explain(str(caught.value))
+    assert "log.kafka.starting_offsets names not just the partitions that" in str(explained)
+    assert "give each of them an offset" in str(explained)
 
 
 def test_a_message_of_ten_mebibytes_comes_whole(spark, kafka, topic, tmp_path):

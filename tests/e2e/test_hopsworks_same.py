@@ -99,7 +99,8 @@ def test_a_long_outage_is_waited_for(
 ) -> None:
     """Longer than a micro-batch waits by itself: the query ends, starts again, and does the micro-batch once more."""
     monkeypatch.setattr(batch_writer, "WRITE_TRIES", 1)  # else the outage had to last for half a minute
-    stop, tries = threading.Event(), []
+    stop = threading.Event()
+    tries: list[int] = []
     with in_project("python", log, tmp_path) as (server, store, monitor):
 
         def watch(progress: Progress) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pyspark.sql import SparkSession
@@ -115,7 +116,11 @@ def test_a_missing_topic_is_named_and_the_nearest_offered(
 
 @pytest.mark.parametrize("on_data_loss", ["fail", "report"])
 def test_a_topic_that_is_deleted_in_mid_stream_ends_the_run_and_says_so(
-    spark: SparkSession, kafka: LocalBroker, topic: Callable[..., str], tmp_path: Path, on_data_loss: str
+    spark: SparkSession,
+    kafka: LocalBroker,
+    topic: Callable[..., str],
+    tmp_path: Path,
+    on_data_loss: Literal["fail", "report"],
 ) -> None:
     name = topic()
     source = replace(kafka_source(kafka.bootstrap_servers, name), on_data_loss=on_data_loss, section="log.deployment")

@@ -73,7 +73,7 @@ def attach(group: Any, suite: Suite) -> bool:
 def attach_result_suite(group: Any, table: str) -> None:
     """Attach to a result table what always holds of its rows, where it has no suite.
 
-    It may have lost it, or its maker may have been killed before. Without it the table is as good, so failures are told.
+    It may have lost it, or its maker may have been killed before. Without it the table is as good: failures are told.
     """
     suite = suites_for_tables().get(table)
     if suite is None:

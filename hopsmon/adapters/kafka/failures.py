@@ -24,6 +24,7 @@ _AWAY = (
 _REPORT_ONLY = 'IterableOps.map(scala.Function1)" because the return value of "scala.Option.get()" is null'
 # The client's wrappers around whatever is wrong with its settings; waiting mends none of it.
 _UNMADE = ("Failed to create new KafkaAdminClient", "Failed to construct kafka consumer")
+_SOME_PARTITIONS = ("must specify all TopicPartitions", "you must specify all")
 _REFUSED = ("SaslAuthenticationException", "SslAuthenticationException", "AuthorizationException")
 
 
@@ -39,6 +40,11 @@ _FINAL = (
         _UNMADE,
         "No Kafka client for {servers} can be made from {section}.options: look at trust store, key store, login "
         "module and security protocol.",
+    ),
+    (
+        _SOME_PARTITIONS,
+        "{section}.starting_offsets names not just the partitions that {topics} at {servers} has: give each of them an "
+        "offset (-2: its earliest, -1: its latest).",
     ),
     (_GONE, "Kafka at {servers} has lost a topic or partition of: {topics}. {again}"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,8 +25,8 @@ class KafkaSource:
     Attributes:
         bootstrap_servers: "host:port", several with commas.
         topics: the topics to read.
-        starting_offsets: where a query without checkpoint begins: "earliest", "latest" or Spark's JSON by topic and
-            partition. A checkpoint wins.
+        starting_offsets: where a query without checkpoint begins: "earliest", "latest", or an offset for every
+            partition (-2: its earliest, -1: its latest). A checkpoint wins.
         max_offsets_per_trigger: at most so many messages a micro-batch; None: all there are.
         min_partitions: at least so many Spark tasks, where the topic has fewer partitions.
         starting_at: begin with the messages that arrived at that time or later, whatever `starting_offsets` says.
@@ -38,7 +39,7 @@ class KafkaSource:
 
     bootstrap_servers: str
     topics: tuple[str, ...]
-    starting_offsets: str = "earliest"
+    starting_offsets: str | Mapping[int, int] = "earliest"
     max_offsets_per_trigger: int | None = None
     min_partitions: int | None = None
     on_data_loss: Literal["fail", "report"] = "fail"
@@ -88,12 +89,16 @@ class KafkaSource:
         reader = spark.readStream.format("kafka").options(**self._spark_options())
         return reader.load().select(*LOG_COLUMNS)
 
+    def _start(self) -> str:
+        start = self.starting_offsets
+        return start if isinstance(start, str) else json.dumps({topic: dict(start) for topic in self.topics})
+
     def _spark_options(self) -> dict[str, str]:
         options = {
             **self.options,
             "kafka.bootstrap.servers": self.bootstrap_servers,
             "subscribe": ",".join(self.topics),
-            "startingOffsets": self.starting_offsets,
+            "startingOffsets": self._start(),
             "failOnDataLoss": str(self.on_data_loss == "fail").lower(),
             "includeHeaders": "true",
         }

@@ -1,6 +1,8 @@
 """A wrong file gives all its errors at once; each golden file has the input beside what is said about it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +41,27 @@ def test_problems_of_plain_values_have_paths_and_no_lines() -> None:
         ("window", "size"),
     }
     assert all(problem.line is None for problem in caught.value.problems)
+
+
+KAFKA = {"bootstrap_servers": "b:9092", "topic": "t"}
+
+
+def with_start(start: Any) -> Mapping[str, Any]:
+    kafka = {**KAFKA, "starting_offsets": start}
+    return {"name": "x", "model": {"name": "m"}, "log": {"kafka": kafka}, "baseline": {"file": "b"}}
+
+
+@pytest.mark.parametrize("start", ["latest", {0: 1500, 1: -2}, {"0": 1500, "1": -2}])
+def test_where_a_topic_is_read_from(start: Any) -> None:
+    kafka = MonitorConfig.from_yaml(MonitorConfig.from_mapping(with_start(start)).to_yaml()).log.kafka
+    assert kafka is not None
+    assert kafka.starting_offsets == ("latest" if start == "latest" else {0: 1500, 1: -2})
+
+
+@pytest.mark.parametrize("start", [{}, {0: -3}, {-1: 5}, {0: "x"}, {0: 1.5}, {0: True}, {"a": 1}, 5, ["earliest"]])
+def test_where_it_is_not(start: Any) -> None:
+    with pytest.raises(ConfigProblems, match=r"starting_offsets: Not allowed: .*Allowed: earliest, latest; or each pa"):
+        MonitorConfig.from_mapping(with_start(start))
 
 
 @pytest.mark.parametrize(
