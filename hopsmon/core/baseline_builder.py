@@ -37,7 +37,7 @@ from hopsmon.core.statistics.binary import check_version
 from hopsmon.core.statistics.categories import Categories
 from hopsmon.core.statistics.recipe import Recipe
 from hopsmon.core.statistics.summary import Summary
-from hopsmon.core.statistics.table import BASELINE_STATISTICS
+from hopsmon.core.statistics.table import baseline_statistics
 from hopsmon.errors import ConfigError
 
 _WHOLE = -1  # in place of a window's start
@@ -151,7 +151,7 @@ def shape_of(
     first: FirstPass,
     schema: ModelSchema,
     fixed: Iterable[str] = (),
-    statistics: frozenset[type[Statistic]] = BASELINE_STATISTICS,
+    statistics: frozenset[type[Statistic]] | None = None,
     cut: Cut | None = None,
     slices: Sequence[str] = (),
 ) -> Shape:
@@ -166,9 +166,10 @@ def shape_of(
     if not first.rows:
         raise ConfigError("The reference data has no rows: a baseline needs some to compare with.")
     settled = _settled(schema, first, frozenset(fixed))
+    counted = baseline_statistics() if statistics is None else statistics
     reference = {feature.name: first.shape_of(feature) for feature in settled.all}
     windows = None if cut is None or first.traffic is None else first.traffic.plan(cut, len(settled.all))
-    return Shape(Recipe(settled, reference, statistics), windows, SlicePlan.of(slices, first, settled, windows))
+    return Shape(Recipe(settled, reference, counted), windows, SlicePlan.of(slices, first, settled, windows))
 
 
 def _settled(schema: ModelSchema, first: FirstPass, fixed: frozenset[str]) -> ModelSchema:
@@ -189,7 +190,7 @@ def build_baseline(  # noqa: PLR0913 - all but two by keyword
     predictions: Sequence[str] = (),
     types: Mapping[str, FeatureType | str] | None = None,
     provenance: Provenance = Provenance(),  # noqa: B008 - a frozen value
-    statistics: frozenset[type[Statistic]] = BASELINE_STATISTICS,
+    statistics: frozenset[type[Statistic]] | None = None,
     event_time: str | None = None,
     window: timedelta | None = None,
     season: Season | str = Season.NONE,
@@ -204,8 +205,8 @@ def build_baseline(  # noqa: PLR0913 - all but two by keyword
         predictions: columns that are the model's output; the others are features. Only without `schema`.
         types: feature types by column, where the inferred ones do not fit. Only without `schema`.
         provenance: where the data came from, and when; kept with the baseline.
-        statistics: what to compute; techniques of other packages may need more than the default. The default keeps a
-            sample of the rows (`Reservoir`); leave it out where rows must not be kept: DEFAULT_STATISTICS.
+        statistics: what to compute; without, what any technique may ask for, those of installed packages included, and
+            a sample of the rows (`Reservoir`). Where rows must not be kept: DEFAULT_STATISTICS.
         event_time: the column with each row's event time; neither feature nor prediction. With it the baseline also
             keeps how its own windows vary, and findings are judged by that. Timestamps, dates, ISO 8601 text (without
             a zone: UTC), or epoch numbers with their unit: "ts:ms" (s, ms, us, ns).
@@ -245,7 +246,7 @@ def build_from_parts(  # noqa: PLR0913 - all but two by keyword
     predictions: Sequence[str] = (),
     types: Mapping[str, FeatureType | str] | None = None,
     provenance: Provenance = Provenance(),  # noqa: B008 - a frozen value
-    statistics: frozenset[type[Statistic]] = BASELINE_STATISTICS,
+    statistics: frozenset[type[Statistic]] | None = None,
     event_time: str | None = None,
     window: timedelta | None = None,
     season: Season | str = Season.NONE,

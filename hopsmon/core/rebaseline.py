@@ -25,18 +25,19 @@ from hopsmon.core.statistics.histogram import Histogram
 from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.statistics.quantiles import Quantiles
 from hopsmon.core.statistics.summary import Summary
-from hopsmon.core.statistics.table import DEFAULT_STATISTICS
+from hopsmon.core.statistics.table import DEFAULT_STATISTICS, STATISTICS
 from hopsmon.errors import ConfigError
 
 LEAST_WINDOWS = 2
 LEAST_ROWS = 500  # 25 for each of 20 bins; a smaller reference makes every test blind
-_KEPT = frozenset(kind.name for kind in DEFAULT_STATISTICS)
+# Raw values, models, counts of a suite; what other packages register is kept.
+_NOT_KEPT = STATISTICS.keys() - {kind.name for kind in DEFAULT_STATISTICS}
 _SHAPED = (Histogram.name, Categories.name)  # they take bins and labels from the baseline they were made with
 
 
 def kept_form(feature: str, summary: FeatureSummary) -> bytes:
     """What is stored of one feature in one window so that a baseline can be made of it: the mergeable statistics."""
-    kept = {name: value for name, value in summary.statistics.items() if name in _KEPT}
+    kept = {name: value for name, value in summary.statistics.items() if name not in _NOT_KEPT}
     return Summary(features={feature: FeatureSummary(kept)}).to_bytes()
 
 

@@ -19,7 +19,7 @@ from hopsmon.core.schema import ModelRef
 from hopsmon.core.statistics.base import Statistic
 from hopsmon.core.statistics.recipe import Recipe
 from hopsmon.core.statistics.summary import Summary
-from hopsmon.core.statistics.table import BASELINE_STATISTICS
+from hopsmon.core.statistics.table import baseline_statistics
 from hopsmon.core.statistics.values import Values
 
 Columns: TypeAlias = Mapping[str, Any]
@@ -82,7 +82,7 @@ class Cases:
     @property
     def statistics(self) -> frozenset[type[Statistic]]:
         """What windows are summarised by: no raw values unless asked for, as in a stream."""
-        return (BASELINE_STATISTICS | self.needs) - ({Values} - self.needs)
+        return (baseline_statistics() | self.needs) - ({Values} - self.needs)
 
     def table(self, of: Columns) -> pa.Table:
         """The columns as a table of always the same types."""

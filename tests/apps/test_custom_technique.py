@@ -7,8 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +95,49 @@ print(json.dumps({
         "rejects": [[1, "bad_shape"]],
         "format": "csv",
     }
+
+
+def test_a_whole_job_uses_its_format_statistic_and_technique(site: Path, tmp_path: Path) -> None:
+    """Through Spark's workers and its state, to the tables."""
+    (tmp_path / "events").mkdir()
+    rng, hour_ago = np.random.default_rng(3), time.time() - 3600
+    measured = pd.DataFrame({"weight": rng.normal(70, 12, 1000).round(1), "age": rng.integers(18, 80, 1000)})
+    measured.to_parquet(tmp_path / "train.parquet")
+    for number, digits in enumerate((1, -1)):  # in the second file somebody typed the weights
+        file = tmp_path / "events" / f"{number}.jsonl"
+        lines = [
+            f"{weight:.1f},{age}"
+            for weight, age in zip(rng.normal(70, 12, 300).round(digits), rng.integers(18, 80, 300), strict=True)
+        ]
+        file.write_text("\n".join([*lines, "no numbers"]))
+        os.utime(file, (hour_ago + 600 * number,) * 2)
+    (tmp_path / "monitor.yaml").write_text(
+        "{name: weights, model: {name: scale}, log: {files: {path: events}, format: csv}, baseline: {file: base.json}, "
+        "window: {size: 5m}, techniques: [{round_share: {threshold: 0.2}}], store: {path: store}}"
+    )
+    there = partial(_hopsmon, site)
+    for words in (
+        ("baseline", str(tmp_path / "train.parquet"), "-o", str(tmp_path / "base.json"), "--model", "scale"),
+        ("run", str(tmp_path / "monitor.yaml"), "--once"),
+    ):
+        done = there(*words)
+        assert done.returncode == 0, done.stderr
+    told = there("show", "drift", "--all", "--json", "--store", str(tmp_path / "store")).stdout
+    verdicts = sorted((row["window_start"], row["feature"], row["is_drift"]) for row in json.loads(told))
+    assert [verdict[1:] for verdict in verdicts] == [
+        ("age", False),
+        ("weight", False),
+        ("age", False),
+        ("weight", True),
+    ]
+    rejects = json.loads(there("show", "rejects", "--json", "--store", str(tmp_path / "store")).stdout)
+    assert [row["reason"] for row in rejects] == ["bad_shape"] * 2
+
+    store = str(tmp_path / "store")
+    code = f"import hopsmon; monitor = hopsmon.connect({store!r}).create_monitor({str(tmp_path / 'monitor.yaml')!r})"
+    code += "; print(monitor.rebaseline('7d').features['weight'].statistics['round_values'].values)"
+    renewed = python(site, "-c", code)
+    assert renewed.stdout.split() == ["600"], renewed.stderr
 
 
 def test_an_unknown_wire_format_names_those_there_are(site: Path) -> None:

@@ -25,8 +25,6 @@ GROUP = "hopsmon.statistics"  # entry points of this group name further statisti
 DEFAULT_STATISTICS: frozenset[type[Statistic]] = frozenset(
     {Counts, Moments, Extremes, Histogram, Quantiles, Categories, Distinct}
 )
-# A baseline also keeps some of its rows: outliers get p-values from them, and models are fitted on them.
-BASELINE_STATISTICS = DEFAULT_STATISTICS | {Reservoir}
 
 # By stored name. Code shipped with --py-files has no package metadata, so the built-in ones stand here.
 STATISTICS: Mapping[str, type[Statistic]] = {
@@ -60,6 +58,16 @@ def statistics_table() -> Mapping[str, type[Statistic]]:
                 f" (entry point '{entry.name}'). Rename or uninstall one."
             )
     return found
+
+
+def baseline_statistics() -> frozenset[type[Statistic]]:
+    """What a baseline has: it is made once, and techniques are chosen later.
+
+    Beside the default ones some of its rows (outliers get p-values from them, and models are fitted on them), and what
+    installed packages register, as their techniques will ask for it.
+    """
+    others = (kind for name, kind in statistics_table().items() if name not in STATISTICS)
+    return DEFAULT_STATISTICS.union({Reservoir}, others)
 
 
 def statistic(name: str) -> type[Statistic]:
