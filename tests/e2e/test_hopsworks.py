@@ -12,6 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 import hopsmon
+from hopsmon.adapters.hopsworks.private import client_version
 from hopsmon.adapters.kafka.broker import LocalBroker
 from hopsmon.sdk import Monitor
 from hopsmon.testing.hopsworks_server import HopsworksServer
@@ -43,7 +44,7 @@ def watched(
     log = flights.Log(DAYS, moved=(yesterday - pd.Timestamp(DAYS[1], tz="UTC")).to_pytimedelta())
     records = log.publish(kafka.bootstrap_servers, topic)
     with (
-        HopsworksServer(folder, tls=outside, kafka=kafka.bootstrap_servers) as server,
+        HopsworksServer(folder, tls=outside, kafka=kafka.bootstrap_servers, version=client_version()) as server,
         pytest.MonkeyPatch.context() as environment,
     ):
         flights.seed(server, topic)
