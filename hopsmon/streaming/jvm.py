@@ -22,7 +22,7 @@ from hopsmon.errors import ConfigError, OutsideError
 
 _LOG = logging.getLogger(__name__)
 
-LEAST_JAVA = 17  # Spark 4 is compiled for 17
+LEAST_JAVA = 17  # Spark 4 is compiled for 17; 3.5 knows it as well
 NEWEST_TRIED_JAVA = 21  # Spark 4.1's documentation names 17 and 21; a newer one is taken only where there is no other
 INSTALL_JAVA = (
     "Install one: `sudo apt-get install openjdk-17-jre-headless`, or without root "
@@ -139,7 +139,7 @@ def jars_for(packages: Sequence[str]) -> list[Path]:
     """Local jars of Maven packages for a Spark session, without those Spark brings itself.
 
     Args:
-        packages: coordinates such as "org.apache.spark:spark-sql-kafka-0-10_2.13:4.1.1".
+        packages: coordinates such as "org.apache.spark:spark-sql-kafka-0-10_2.13:4.1.1" (`spark_lines.py`).
 
     Raises:
         ConfigError: a coordinate is not group:artifact:version.

@@ -20,7 +20,7 @@ def check_line() -> None:
     if _line(version) < _LEAST:
         raise ConfigError(
             f"hopsmon needs Spark {' or '.join(TRIED)}; this is {version}. Run it where there is a newer one: in a job "
-            "of Hopsworks 5.0 or later, or in an environment of your own: pip install 'hopsmon[spark]'."
+            "of Hopsworks 5.1 or later, or in an environment of your own: pip install 'hopsmon[spark]'."
         )
 
 

@@ -27,5 +27,5 @@ def test_jars_are_those_of_the_line(monkeypatch: pytest.MonkeyPatch, version: st
 @pytest.mark.parametrize("version", ["3.4.4", "2.4.8"])
 def test_an_older_one_is_refused(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     monkeypatch.setattr(pyspark, "__version__", version)
-    with pytest.raises(ConfigError, match=rf"needs Spark 3\.5 or 4\.1; this is {version}\. .*Hopsworks 5\.0 or later"):
+    with pytest.raises(ConfigError, match=rf"needs Spark 3\.5 or 4\.1; this is {version}\. .*Hopsworks 5\.1 or later"):
         check_line()
