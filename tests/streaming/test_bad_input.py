@@ -76,6 +76,7 @@ def test_odd_messages_are_accounted_for(spark: SparkSession, kafka: LocalBroker,
         "deep": request(7, nested(20_000)),
         "10 MiB": request(8, row(40.0, 3000.0, "x" * (10 << 20))),
         "narrow": request(9, b'{"instances": [[1.0]]}'),
+        "huge shape": request(9, orjson.dumps({"inputs": [{**v2["inputs"][0], "shape": [2**63, 1]}]})),
         "1970": request(10, row(40.0), datetime(1970, 1, 1, tzinfo=timezone.utc)),
         "2100": request(11, row(40.0), datetime(2100, 1, 1, tzinfo=timezone.utc)),
     }
@@ -95,6 +96,7 @@ def test_odd_messages_are_accounted_for(spark: SparkSession, kafka: LocalBroker,
     assert reasons == {
         "bad_json": 1,
         "too_deep": 1,
+        "bad_shape": 1,
         "wrong_width": 2,  # the narrow one, and the first Avro message, which is another model's
         "implausible_time": 2,
     }
