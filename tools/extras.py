@@ -103,7 +103,7 @@ def prepared(environment: Environment, workshop: Workshop, constraints: Path) ->
     extras = f"[{','.join(environment.extras)}]" if environment.extras else ""
     install = ("pip", "install", "--quiet", "--python", str(python), "--constraint", str(constraints))
     wanted = f"hopsmon{extras} @ {workshop.wheel.as_uri()}"
-    workshop.uv(*install, "--reinstall-package", "hopsmon", wanted)
+    workshop.uv(*install, "--reinstall-package", "hopsmon", wanted, *environment.packages)
     workshop.uv("pip", "check", "--quiet", "--python", str(python))
     workshop.uv(*install, *TEST_TOOLS)
     used.touch()
@@ -124,7 +124,8 @@ def _package(line: str) -> str:
 
 def folder_of(environment: Environment) -> Path:
     """Where an environment lives: one folder for one set of versions."""
-    pinned = constraints_of(environment) + (ROOT / "pyproject.toml").read_text(encoding="utf-8") + sys.version
+    declared = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    pinned = constraints_of(environment) + " ".join(environment.packages) + declared + sys.version
     key = hashlib.sha256(pinned.encode()).hexdigest()[:8]
     return _cache() / f"{environment.name}-{key}"
 

