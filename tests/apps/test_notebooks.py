@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -51,7 +52,23 @@ def project(kafka: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs(name: str, project: dict[str, str]) -> None:
-    notebook = nbformat.read(FOLDER / name, as_version=4)
+    execute(nbformat.read(FOLDER / name, as_version=4), project)
+
+
+def test_by_one_line_they_run_on_a_folder(project: dict[str, str], tmp_path: Path) -> None:
+    """The third looks at the monitor that the second has made. Jobs and feature groups are the project's alone."""
+    there = f"hopsmon.connect({str(tmp_path / 'monitoring')!r})"
+    for name in NAMES[1:3]:
+        notebook = nbformat.read(FOLDER / name, as_version=4)
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        jobs = next((number for number, cell in enumerate(code) if ".deploy(" in cell.source), len(code))
+        notebook.cells = [cell for cell in code[:jobs] if "get_feature_store()" not in cell.source]
+        (cell,) = [cell for cell in notebook.cells if "hopsmon.connect(project)" in cell.source]
+        cell.source = cell.source.replace("hopsmon.connect(project)", there)
+        execute(notebook, project)
+
+
+def execute(notebook: Any, project: dict[str, str]) -> None:
     client = NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": project[HERE]}})
     client.execute(env={**os.environ, **project})
     assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
