@@ -46,10 +46,14 @@ class Clock:
     def passed(self, spec: WindowSpec) -> int:
         """Up to which event time everything was surely read, µs; NEVER: nobody knows.
 
-        Where nothing of the monitor's came for `close_idle_after` of the log's own time, this time is what tells.
+        Where nothing of the monitor's came for `close_idle_after` of the log's own time, it goes on as that time does.
         """
         idle = to_micros(spec.close_idle_after)
-        return self.reach.newest if self.reach.quiet < idle else max(self.reach.newest, self.reach.arrived - idle)
+        if self.reach.quiet < idle:
+            return self.reach.newest
+        if self.reach.newest == NEVER:
+            return self.reach.arrived - idle
+        return self.reach.newest + self.reach.quiet - idle  # a log that is replayed arrives long after its events
 
     def is_idle(self, spec: WindowSpec, now_ms: int) -> bool:
         return now_ms - self.seen_at >= to_micros(spec.close_idle_after) // 1000

@@ -153,6 +153,20 @@ def test_a_partition_that_begins_with_others_messages_holds_windows_open(mode: M
     assert left == ("", 90 * SECOND)
 
 
+def test_in_a_replay_a_silent_partition_goes_on_as_fast_as_the_log_does() -> None:
+    """The log was written a thousand seconds after its events; they need not be so far by now."""
+    state = FoldState()
+    batch = [
+        (PARTIAL, partial_of("t/0", 0, [1, 400], [1_001, 1_002]).to_bytes()),
+        (PARTIAL, partial_of("t/1", 0, [5, None], [1_001, 1_038]).to_bytes()),
+    ]
+    assert closed_starts(advance(state, batch, FOLD, 0, Mode.ONCE)[0]) == []  # it is at 5 + 37 - 30
+    more = partial_of("t/1", 2, [6, 400], [1_038, 1_039])
+    rows, _ = advance(state, [(PARTIAL, more.to_bytes())], FOLD, 1, Mode.ONCE)
+    (closed,) = [ClosedWindow.from_bytes(payload) for kind, payload in rows if kind == WINDOW]
+    assert (closed.summary.instances, closed.summary.late) == (3, 0)
+
+
 def test_others_messages_alone_are_no_event_time() -> None:
     rows, _ = advance(FoldState(), [foreign(0, 1, 2)], FOLD, 0, Mode.CONTINUOUS)
     assert Status.from_bytes(next(payload for kind, payload in rows if kind == STATUS)).newest is None
