@@ -2,7 +2,6 @@ import datetime as dt
 import time
 
 import pytest
-from pyspark.errors import StreamingQueryException
 
 from hopsmon.adapters.kafka.producer import Event, publish
 from hopsmon.adapters.kafka.source import KafkaSource
@@ -90,6 +89,8 @@ def test_starting_offsets_by_partition_and_more_tasks_than_partitions(spark, kaf
 
 
 def test_starting_offsets_that_leave_a_partition_out_are_explained(spark, kafka, topic, tmp_path):
+    from pyspark.errors import StreamingQueryException
+
     source = KafkaSource(kafka.bootstrap_servers, (topic(partitions=2),), starting_offsets={0: 0})
     with pytest.raises(StreamingQueryException) as caught:
         read(source, spark, tmp_path)
