@@ -54,8 +54,9 @@ class ProjectOperations:
             )
         done = deploy(self._monitor.config, settings)
         mode, steps = mode_of(arguments_of(self._jobs, self._name) or ""), done.steps
-        if self._sharing():
-            steps = (*steps, f"the job also runs {', '.join(self._sharing())}: they share its query")
+        sharing = self._sharing()
+        if sharing:
+            steps = (*steps, f"the job also runs {', '.join(sharing)}: they share its query")
         if self._jobs.config(MAINTENANCE) is None:
             LOG.info("monitor %s: %s", self._name, _NEEDS_MAINTENANCE)
             steps = (*steps, _NEEDS_MAINTENANCE)
@@ -143,6 +144,7 @@ class ProjectOperations:
 
     def undeploy(self, keep_results: bool) -> Told:
         """Take its job away."""
+        sharing = self._sharing()
         if arguments_of(self._jobs, self._name) is None:
             other = self._run_by()
             if other is not None and not keep_results:
@@ -158,8 +160,8 @@ class ProjectOperations:
             self._wait_for_the_end()  # else it would go on writing
             self._jobs.delete(self._job)
             steps = [*(f"stopped run {run.id}" for run in stopped), f"job {self._job}, schedule and list of runs: gone"]
-            if self._sharing():
-                steps.append(f"nothing runs {', '.join(self._sharing())} any more either: they shared its query")
+            if sharing:
+                steps.append(f"nothing runs {', '.join(sharing)} any more either: they shared its query")
         if keep_results:
             steps.append("configuration, results and checkpoint stay; monitor.deploy() goes on where it ended")
         else:
@@ -169,12 +171,15 @@ class ProjectOperations:
 
     def _sharing(self) -> list[str]:
         """The other monitors of its query: one pass over the log, one checkpoint, and so one job."""
-        query = self._monitor.config.query_name
-        return [
-            other.name
-            for other in self._monitor.store.monitors()
-            if other.name != self._name and other.config.query_name == query
-        ]
+        query, store = self._monitor.config.query_name, self._monitor.store
+        found = []
+        for name in store._names():
+            try:
+                if name != self._name and store.monitor(name).config.query_name == query:
+                    found.append(name)
+            except ConfigError as error:  # as a newer hopsmon's: it is no reason to leave this one's job alone
+                LOG.warning("monitor %s cannot be read, so whether it shares a query is not known: %s", name, error)
+        return found
 
     def _run_by(self) -> str | None:
         """Another monitor whose job runs this one as well."""

@@ -67,17 +67,18 @@ def corrected_together(
     All traffic is corrected on its own, over its features: how many slices there are is not its business.
 
     Args:
-        alphas: by technique, its level; None: its verdicts stay.
+        alphas: by technique, its level; None: its verdicts stay. What is of none of them stays as it is.
         importances: for the root causes, which follow from the verdicts.
     """
     result = {name: list(of) for name, of in findings.items()}
     families: dict[tuple[bool, str], list[tuple[str, int]]] = {}
     for name, of in result.items():
         for at, finding in enumerate(of):
-            families.setdefault((bool(name), finding.technique), []).append((name, at))
+            if finding.technique in alphas:
+                families.setdefault((bool(name), finding.technique), []).append((name, at))
     for (_, technique), places in families.items():
         family = [result[name][at] for name, at in places]
-        for (name, at), finding in zip(places, corrected(family, Correction.E_BH, alphas.get(technique)), strict=True):
+        for (name, at), finding in zip(places, corrected(family, Correction.E_BH, alphas[technique]), strict=True):
             result[name][at] = finding
     return {name: explained(list(map(unexplained, of)), importances) for name, of in result.items()}
 

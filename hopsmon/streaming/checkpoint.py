@@ -147,6 +147,8 @@ def _write(spark: SparkSession, where: str, content: dict[str, Any]) -> None:
         stream.write(bytearray(orjson.dumps(content)))
     finally:
         stream.close()
+    if not system.exists(path) and system.exists(beside):
+        system.rename(beside, path)  # the crash of before: it is the only one
     system.delete(beside, False)
     system.rename(part, beside)
     if system.exists(path):

@@ -46,14 +46,12 @@ class Clock:
     def passed(self, spec: WindowSpec) -> int:
         """Up to which event time everything was surely read, µs; NEVER: nobody knows.
 
-        Where nothing of the monitor's came for `close_idle_after` of the log's own time, it goes on as that time does.
+        Where nothing of the monitor's has come yet, for `close_idle_after` of the log's own time, this time tells.
         """
         idle = to_micros(spec.close_idle_after)
-        if self.reach.quiet < idle:
+        if self.reach.newest != NEVER or self.reach.waited < idle:
             return self.reach.newest
-        if self.reach.newest == NEVER:
-            return self.reach.arrived - idle
-        return self.reach.newest + self.reach.quiet - idle  # a log that is replayed arrives long after its events
+        return self.reach.arrived - idle
 
     def is_idle(self, spec: WindowSpec, now_ms: int) -> bool:
         return now_ms - self.seen_at >= to_micros(spec.close_idle_after) // 1000

@@ -55,7 +55,7 @@ class MonitorView:
             # A fast clock may be ahead of its message's arrival, but does not push everybody's clock past it.
             np.concatenate(([self._reach.newest], np.where(good, np.minimum(decoded.event_time, arrival), NEVER)))
         )[1:]
-        self._reach += _reach_of(newest_before, arrival, good)
+        self._reach += Reach(int(newest_before[-1]), int(arrival[0]), int(arrival[-1]))
         for batch in batches:
             self._add(batch, newest_before)
         flagged = 0
@@ -191,11 +191,6 @@ class MonitorView:
     def _put(self, key: Key, summary: Summary) -> None:
         before = self.windows.get(key)
         self.windows[key] = summary if before is None else before + summary
-
-
-def _reach_of(newest: IntArray, arrival: IntArray, own: BoolArray) -> Reach:
-    heard = int(arrival[own].max()) if own.any() else NEVER
-    return Reach(int(newest[-1]), int(arrival[0]), heard, int(arrival.max()))
 
 
 def needs_of(plan: MonitorPlan) -> frozenset[type]:

@@ -49,30 +49,27 @@ class Reach:
     Attributes:
         newest: largest plausible event time of this monitor's messages.
         began: when the first message arrived, whoever it belonged to.
-        heard: when the last one of this monitor did.
-        arrived: when the last one did.
+        arrived: when the last one did: by its own word, which the next one corrects.
     """
 
     newest: int = NEVER
     began: int = NEVER
-    heard: int = NEVER
     arrived: int = NEVER
 
     def __add__(self, later: Reach) -> Reach:
         return Reach(
             max(self.newest, later.newest),
             later.began if self.began == NEVER else self.began,
-            max(self.heard, later.heard),
-            max(self.arrived, later.arrived),
+            self.arrived if later.arrived == NEVER else later.arrived,
         )
 
     @property
-    def quiet(self) -> int:
-        """For how long nothing of this monitor has come, by the log's own time; µs."""
-        return 0 if self.began == NEVER else self.arrived - max(self.began, self.heard)
+    def waited(self) -> int:
+        """How much of the log's own time was read, µs."""
+        return self.arrived - self.began
 
     def as_list(self) -> list[int]:
-        return [self.newest, self.began, self.heard, self.arrived]
+        return [self.newest, self.began, self.arrived]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from itertools import groupby
@@ -65,8 +65,7 @@ class WindowJudge:
         rows = {window.slice: window.summary.instances for window in windows}
         findings = across_slices.together(findings)
         if self._plan.correction is Correction.E_BH:
-            alphas = {one.name: getattr(one, "alpha", None) for one in self._techniques}
-            findings = across_slices.corrected_together(findings, alphas, self._plan.importances)
+            findings = across_slices.corrected_together(findings, alphas_of(self._techniques), self._plan.importances)
         findings = across_slices.ranked(findings, rows, self._plan.importances)
         self._decisions.see(windows[0].window, findings, states)
         for window in windows:
@@ -215,3 +214,8 @@ def _sample_without(sample: Reservoir, feature: str) -> Reservoir:
     if feature not in sample.rows.column_names:
         return sample
     return replace(sample, rows=sample.rows.drop_columns([feature]))
+
+
+def alphas_of(techniques: Iterable[Any]) -> dict[str, float | None]:
+    """The levels of those whose verdicts are corrected: a sequence technique has gone on from its own."""
+    return {one.name: getattr(one, "alpha", None) for one in techniques if not isinstance(one, SequenceTechnique)}

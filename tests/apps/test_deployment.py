@@ -22,6 +22,7 @@ from hopsmon.streaming.tables import WINDOWS
 from hopsmon.testing.hopsworks_server import HopsworksServer
 from hopsmon.testing.hopsworks_server.runners import fails, stays
 from hopsmon.wiring.deployment import DeploySettings, jobs_of
+from hopsmon.wiring.homes import MONITORS
 from tests.apps.conftest import Run
 from tests.apps.test_cli_run import WINDOWS as HOURS
 from tests.apps.test_cli_run import write_events
@@ -347,6 +348,9 @@ def test_monitors_of_one_query_have_one_job(server: HopsworksServer, monitor: ho
     assert jobs_of(monitor.config).config("hopsmon_first") is not None
     assert "nothing runs second any more either: they shared its query" in first.undeploy().steps
     assert "there is no job hopsmon_second" in second.undeploy(keep_results=False).steps
+    monitor.store._home.documents.write(f"{MONITORS}/newer.yaml", b"{name: newer, of_a_later_hopsmon: 1}")
+    assert "the job also runs first: they share its query" in deployed(second).steps
+    assert "job hopsmon_second, schedule and list of runs: gone" in second.undeploy(keep_results=False).steps
     assert "the job also runs first: they share its query" in deployed(second).steps
 
 

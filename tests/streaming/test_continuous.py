@@ -167,6 +167,9 @@ def test_a_first_run_that_is_killed_while_it_claims_its_checkpoint(spark: SparkS
     # And one between taking away the old file and putting the new one there.
     (folder / checkpoint.FILE).rename(folder / f"{checkpoint.FILE}.new")
     assert checkpoint.claim(spark, plan)[0] == name
+    two = replace(plan, monitors=(*plan.monitors, replace(plan.monitors[0], name="second")))
+    assert checkpoint.claim(spark, two)[0] == name
+    assert (folder / checkpoint.FILE).is_file()
 
 
 def test_a_failing_store_ends_the_run_with_its_own_words(

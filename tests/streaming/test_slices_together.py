@@ -20,7 +20,8 @@ from hopsmon.core.statistics.reservoir import Reservoir
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.techniques import registry
 from hopsmon.streaming.across_slices import E_DETECTOR, corrected_together, together
-from hopsmon.streaming.window_judge import baseline_without
+from hopsmon.streaming.patience import patient
+from hopsmon.streaming.window_judge import alphas_of, baseline_without
 from tests.support.engine import SmallEngine, requests
 from tests.support.monitors import baseline, monitor
 from tests.support.traffic import FEATURES, reference
@@ -33,6 +34,15 @@ def evidence(times_c: float, feature: str | None = None) -> Finding:
     drift = times_c >= 1
     reason, severity = (Reason.DRIFT, Severity.CRITICAL) if drift else (Reason.OK, Severity.NONE)
     return Finding(E_DETECTOR, feature, log10(times_c * C), log10(C), 100, reason, drift, severity)
+
+
+def test_verdicts_of_a_series_stay_as_they_are() -> None:
+    """Its memory has gone on from them: an alarm that is taken back would never come again."""
+    ks, kswin = registry.build("ks"), registry.build("kswin")
+    assert alphas_of([ks, kswin, *(patient(one, 1.0, "run") for one in (ks, kswin))]) == {"ks": 0.0001}
+    alarm = Finding("kswin", "age", 0.5, 0.1, 100, Reason.DRIFT, True, Severity.WARNING, p_value=1e-5)
+    calm = {f"city={n}": [replace(alarm, is_drift=False, p_value=0.5, reason=Reason.OK)] for n in range(99)}
+    assert corrected_together({"city=x": [alarm], **calm}, alphas_of([ks, kswin]), {})["city=x"] == [alarm]
 
 
 def alarms(findings: Any) -> set[str]:

@@ -46,7 +46,7 @@ class FilesSource:
     """The files of one folder that end in .jsonl or .json, or these and .gz; subfolders are not looked into.
 
     In the log's columns the topic is the folder and the only partition is 0. Offsets grow with the lines of a file
-    and from file to file, and are the same whenever a file is read.
+    and from file to file. They are the same whenever a file is read, unless one of the same millisecond came or went.
 
     Attributes:
         path: the folder; each Spark worker must see it at this path.
@@ -164,7 +164,7 @@ class _Slots:
     """The millisecond that is a file's alone in its folder: its own, or the next one that is free.
 
     Times are often whole seconds (archives, some file systems), so that many files share one; these come in the order
-    of their names. Files that come later change nothing.
+    of their names. A file that comes or goes later with the time of others moves those after it.
     """
 
     def __init__(self) -> None:
