@@ -16,14 +16,13 @@ from hopsmon import wiring
 from hopsmon.cli.console import err, out
 from hopsmon.comparison.wording import number
 from hopsmon.config import MonitorConfig, format_duration, parse_duration
-from hopsmon.config.values import check_season
 from hopsmon.core.baseline import Baseline
 from hopsmon.core.baseline_json import readable
 from hopsmon.core.natural import LEAST_WINDOWS
 from hopsmon.core.schema import FeatureType, ModelRef
 from hopsmon.core.season import Season
 from hopsmon.core.window import to_datetime
-from hopsmon.errors import ConfigError, OutsideError, UnknownNameError
+from hopsmon.errors import ConfigError, OutsideError
 
 _LABELS_SHOWN = 4
 
@@ -111,7 +110,7 @@ def baseline(  # noqa: PLR0917 - options, not positions
             exclude,
             event_time=event_time,
             window=None if window is None else _window(window),
-            season=check_season(season),
+            season=Season.named(season),
             slices=sliced,
         )
     try:
@@ -167,9 +166,7 @@ def _types(texts: Sequence[str]) -> dict[str, FeatureType]:
         name, found, kind = text.rpartition("=")
         if not found:
             raise ConfigError(f"--type {text}: expected NAME=TYPE, e.g. zip=categorical.")
-        if kind not in [known.value for known in FeatureType]:
-            raise UnknownNameError("feature type", kind, [known.value for known in FeatureType])
-        types[name] = FeatureType(kind)
+        types[name] = FeatureType.named(kind)
     return types
 
 

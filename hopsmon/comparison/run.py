@@ -85,8 +85,8 @@ def compare(  # noqa: PLR0913 - all but two by keyword
     >>> result.passed, [finding.feature for finding in result.findings if finding.is_drift]
     (False, ['x'])
     """
-    spec, phase, chosen = _window(window, event_time), _season(season), _correction(correction, convention)
-    rule = _threshold_rule(threshold_rule)
+    spec, phase, chosen = _window(window, event_time), Season.named(season), _correction(correction, convention)
+    rule = ThresholdRule.named(threshold_rule)
     given = Reference.of(reference, {"types": types, "predictions": _names(predictions)}, event_time, spec, phase)
     baseline = given.baseline(given.statistics)
     weights = _weights(importances, baseline)
@@ -144,27 +144,10 @@ def _window(window: timedelta | str | None, event_time: str | None) -> WindowSpe
     return WindowSpec(parse_duration(window))
 
 
-def _season(season: Season | str) -> Season:
-    try:
-        return Season(season)
-    except ValueError:
-        raise UnknownNameError("season", str(season), [known.value for known in Season]) from None
-
-
 def _correction(correction: Correction | str | None, convention: str | None) -> Correction:
     if correction is None:
         return Correction.BENJAMINI_HOCHBERG if convention is None else Correction.NONE
-    try:
-        return Correction(correction)
-    except ValueError:
-        raise UnknownNameError("correction", str(correction), [known.value for known in Correction]) from None
-
-
-def _threshold_rule(rule: ThresholdRule | str) -> ThresholdRule:
-    try:
-        return ThresholdRule(rule)
-    except ValueError:
-        raise UnknownNameError("threshold rule", str(rule), [known.value for known in ThresholdRule]) from None
+    return Correction.named(correction)
 
 
 def _names(columns: str | Sequence[str]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from hopsmon.core.natural import ThresholdRule
 from hopsmon.core.schema import FeatureType
 from hopsmon.core.season import Season
 from hopsmon.core.techniques import registry
-from hopsmon.errors import ConfigError, UnknownNameError
+from hopsmon.errors import ConfigError
 
 _UNITS = {
     "d": timedelta(days=1),
@@ -172,39 +172,7 @@ def check_feature(value: object) -> dict[str, FeatureType | None]:
     if not isinstance(value, Mapping) or len(value) != 1:
         raise ConfigError(f"Expected a name or one name with its type, e.g. {{delayed: boolean}}; got {value!r}.")
     ((name, kind),) = value.items()
-    return {str(name): None if kind is None else check_type(kind)}
-
-
-def check_type(value: object) -> FeatureType:
-    """One of the feature types, with the nearest one where it is not."""
-    try:
-        return FeatureType(str(value))
-    except ValueError as wrong:
-        raise UnknownNameError("feature type", str(value), [kind.value for kind in FeatureType]) from wrong
-
-
-def check_correction(value: object) -> Correction:
-    """One of the corrections for many features, with the nearest one where it is not."""
-    try:
-        return Correction(str(value))
-    except ValueError as wrong:
-        raise UnknownNameError("correction", str(value), [kind.value for kind in Correction]) from wrong
-
-
-def check_threshold_rule(value: object) -> ThresholdRule:
-    """One of the rules for thresholds, with the nearest one where it is not."""
-    try:
-        return ThresholdRule(str(value))
-    except ValueError as wrong:
-        raise UnknownNameError("threshold rule", str(value), [kind.value for kind in ThresholdRule]) from wrong
-
-
-def check_season(value: object) -> Season:
-    """One of the seasons, with the nearest one where it is not."""
-    try:
-        return Season(str(value))
-    except ValueError as wrong:
-        raise UnknownNameError("season", str(value), [kind.value for kind in Season]) from wrong
+    return {str(name): None if kind is None else FeatureType.named(kind)}
 
 
 _TECHNIQUE_SCHEMA = {
@@ -250,20 +218,20 @@ Moment: TypeAlias = Annotated[
 Name: TypeAlias = Annotated[str, AfterValidator(check_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
 Place: TypeAlias = Annotated[str, AfterValidator(anchor), WithJsonSchema({"type": "string", "minLength": 1})]
 Kind: TypeAlias = Annotated[
-    FeatureType, BeforeValidator(check_type), WithJsonSchema({"enum": [kind.value for kind in FeatureType]})
+    FeatureType, BeforeValidator(FeatureType.named), WithJsonSchema({"enum": [kind.value for kind in FeatureType]})
 ]
 CorrectionName: TypeAlias = Annotated[
     Correction,
-    BeforeValidator(check_correction),
+    BeforeValidator(Correction.named),
     WithJsonSchema({"enum": [kind.value for kind in Correction]}),
 ]
 ThresholdRuleName: TypeAlias = Annotated[
     ThresholdRule,
-    BeforeValidator(check_threshold_rule),
+    BeforeValidator(ThresholdRule.named),
     WithJsonSchema({"enum": [kind.value for kind in ThresholdRule]}),
 ]
 SeasonName: TypeAlias = Annotated[
-    Season, BeforeValidator(check_season), WithJsonSchema({"enum": [kind.value for kind in Season]})
+    Season, BeforeValidator(Season.named), WithJsonSchema({"enum": [kind.value for kind in Season]})
 ]
 Weight: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 TechniqueSpec: TypeAlias = Annotated[

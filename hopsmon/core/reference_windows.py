@@ -26,7 +26,7 @@ from hopsmon.core.statistics.moments import Moments
 from hopsmon.core.statistics.recipe import Recipe
 from hopsmon.core.statistics.summary import Summary
 from hopsmon.core.window import Window, to_datetime, to_micros
-from hopsmon.errors import ConfigError, UnknownNameError
+from hopsmon.errors import ConfigError
 
 # What is kept of each window: cheap, of bounded size, and enough for the techniques that judge by counts. A technique
 # that needs more has no natural variation.
@@ -80,8 +80,7 @@ class Cut:
         Raises:
             ConfigError: event time and window do not come together, no such column, or an unknown season.
         """
-        if season not in set(Season):
-            raise UnknownNameError("season", str(season), [str(known) for known in Season])
+        season = Season.named(season)
         if event_time is None:
             if window is not None or season != Season.NONE:
                 named = "window" if window is not None else f"season {season}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
-from hopsmon.errors import ConfigError
+from typing_extensions import Self
+
+from hopsmon.errors import ConfigError, UnknownNameError
 
 
 class Word(str, Enum):
@@ -13,6 +16,22 @@ class Word(str, Enum):
 
     def __str__(self) -> str:
         return str(self.value)
+
+    @classmethod
+    def named(cls, value: object) -> Self:
+        """The word that a user wrote.
+
+        >>> FeatureType.named("integer") is FeatureType.INTEGER
+        True
+
+        Raises:
+            UnknownNameError: there is no such word.
+        """
+        try:
+            return cls(str(value))
+        except ValueError:
+            what = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()  # FeatureType: feature type
+            raise UnknownNameError(what, str(value), map(str, cls)) from None
 
 
 class FeatureType(Word):

@@ -46,7 +46,8 @@ class ProjectOperations:
 
     def deploy(self, settings: DeploySettings) -> Deployment:
         """Make or change its job."""
-        other = self._run_by()
+        sharing = self._sharing()
+        other = self._run_by(sharing)
         if other is not None:
             raise ConfigError(
                 f"{self._shared_with(other)}. A second job would go on from the same checkpoint. Deploy, schedule and "
@@ -54,7 +55,6 @@ class ProjectOperations:
             )
         done = deploy(self._monitor.config, settings)
         mode, steps = mode_of(arguments_of(self._jobs, self._name) or ""), done.steps
-        sharing = self._sharing()
         if sharing:
             steps = (*steps, f"the job also runs {', '.join(sharing)}: they share its query")
         if self._jobs.config(MAINTENANCE) is None:
@@ -67,7 +67,7 @@ class ProjectOperations:
         results, note = newest_window(self._monitor._home.tables, self._name)
         arguments, asked = arguments_of(self._jobs, self._name), datetime.now(timezone.utc)
         if arguments is None:
-            other = self._run_by()
+            other = self._run_by(self._sharing())
             todo = "monitor.deploy() makes its job" if other is None else self._shared_with(other)
             note = ", ".join(filter(None, (note, todo)))
             return MonitorStatus(self._name, "not deployed", results=results, note=note, asked=asked)
@@ -146,7 +146,7 @@ class ProjectOperations:
         """Take its job away."""
         sharing = self._sharing()
         if arguments_of(self._jobs, self._name) is None:
-            other = self._run_by()
+            other = self._run_by(sharing)
             if other is not None and not keep_results:
                 raise ConfigError(
                     f"{self._shared_with(other)}, so its results would come again. Give {self._name} a query of its "
@@ -181,9 +181,9 @@ class ProjectOperations:
                 LOG.warning("monitor %s cannot be read, so whether it shares a query is not known: %s", name, error)
         return found
 
-    def _run_by(self) -> str | None:
-        """Another monitor whose job runs this one as well."""
-        return next((name for name in self._sharing() if arguments_of(self._jobs, name) is not None), None)
+    def _run_by(self, sharing: Sequence[str]) -> str | None:
+        """Of the monitors that share its query, one whose job runs this one as well."""
+        return next((name for name in sharing if arguments_of(self._jobs, name) is not None), None)
 
     def _shared_with(self, other: str) -> str:
         query = self._monitor.config.query_name

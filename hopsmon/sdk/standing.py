@@ -9,9 +9,8 @@ import pyarrow as pa
 from hopsmon.core.batch import BoolArray
 from hopsmon.core.multiplicity import e_benjamini_hochberg, e_value_of
 from hopsmon.errors import ConfigError
-from hopsmon.streaming.across_slices import E_DETECTOR
+from hopsmon.streaming.across_slices import E_DETECTOR, stand_together
 
-_LARGEST = 300.0  # beyond, 10^x is no float
 _SERIES = ("monitor", "model_name", "model_version", "slice")
 
 
@@ -47,5 +46,5 @@ def _of_evidence(drift: pa.Table) -> BoolArray:
             alone = orjson.loads(row["details"]).get("threshold_alone", row["threshold"])
             newest[tuple(row[name] for name in _SERIES)] = at, row["score"] - alone
     places, over = np.array(list(newest.values()), np.float64).reshape(-1, 2).T
-    stands[places.astype(np.intp)] = e_benjamini_hochberg(10.0 ** np.clip(over, -_LARGEST, _LARGEST), 1.0)
+    stands[places.astype(np.intp)] = stand_together(over)
     return stands

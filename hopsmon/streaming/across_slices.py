@@ -8,6 +8,7 @@ from math import log10
 
 import numpy as np
 
+from hopsmon.core.batch import BoolArray, FloatArray
 from hopsmon.core.finding import Finding, Reason, Severity
 from hopsmon.core.multiplicity import Correction, e_benjamini_hochberg
 from hopsmon.core.root_cause import MOST_RANKED, explained, of_drifted_model, rank_slices, unexplained
@@ -33,11 +34,16 @@ def together(findings: BySlice) -> dict[str, list[Finding]]:
         return result
     names = list(models)
     over = np.array([(models[name].score or 0.0) - (models[name].threshold or 0.0) for name in names])
-    stand = e_benjamini_hochberg(10.0 ** np.clip(over, -_LARGEST, _LARGEST), 1.0)
+    stand = stand_together(over)
     more = log10(len(names) / max(int(stand.sum()), 1))
     for name, stands in zip(names, stand.tolist(), strict=True):
         result[name] = [_judged(finding, more, len(names), stands=stands) for finding in result[name]]
     return result
+
+
+def stand_together(over: FloatArray) -> BoolArray:
+    """Which alarms of the e-detector stand by e-BH; `over`: log10 of each one's evidence M over its c."""
+    return e_benjamini_hochberg(10.0 ** np.clip(over, -_LARGEST, _LARGEST), 1.0)
 
 
 def _model(findings: Sequence[Finding]) -> Finding | None:

@@ -17,7 +17,7 @@ from hopsmon.streaming.flag_counts import Bundle, Flags, to_ipc
 from hopsmon.streaming.flagged import FAILED, OUTLIERS, REJECTS
 from hopsmon.streaming.fold_state import FoldState, Gap, Mode, in_log_order
 from hopsmon.streaming.framing import pack, unpack
-from hopsmon.streaming.partial import NEVER, PARTIAL, Key, Partial, Tally
+from hopsmon.streaming.partial import PARTIAL, Key, Partial, Tally
 from hopsmon.streaming.plan import MonitorPlan
 
 if TYPE_CHECKING:
@@ -178,8 +178,7 @@ class Status:
 
     @classmethod
     def of(cls, state: FoldState, spec: WindowSpec, tally: Tally, gaps: Sequence[Gap]) -> Status:
-        reached = [clock.reach.newest for clock in state.clocks.values() if clock.reach.newest != NEVER]
-        newest = max(reached, default=None)
+        newest = max(state.newest(), default=None)
         return cls(tally, newest, tuple((name, spec.window(start)) for name, start in sorted(state.open)), tuple(gaps))
 
     def to_bytes(self) -> bytes:

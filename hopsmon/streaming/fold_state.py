@@ -158,9 +158,13 @@ class FoldState:
             self.closed_until = max(self.closed_until, closed[-1][0][1] + spec.size_micros)
         return closed
 
+    def newest(self) -> list[int]:
+        """The newest event time of each partition that has brought something of the monitor's, µs."""
+        return [clock.reach.newest for clock in self.clocks.values() if clock.reach.newest != NEVER]
+
     def clock(self, spec: WindowSpec, now_ms: int, mode: Mode) -> int:
         """The monitor's event clock, µs; NEVER while it must be expected that anything comes."""
-        newest = [clock.reach.newest for clock in self.clocks.values() if clock.reach.newest != NEVER]
+        newest = self.newest()
         if not newest:
             return NEVER
         if mode is Mode.AT_END:

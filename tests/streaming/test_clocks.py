@@ -18,7 +18,7 @@ from hopsmon.core.window import WindowSpec
 from hopsmon.errors import OutsideError
 from hopsmon.streaming.run import run_query
 from tests.support.engine import SmallEngine, requests
-from tests.support.monitors import MemoryStore, kafka_source, monitor, query
+from tests.support.monitors import FullStore, MemoryStore, kafka_source, monitor, query
 from tests.support.traffic import attributes
 
 SPEC = WindowSpec(timedelta(minutes=1), lateness=timedelta(seconds=10))
@@ -58,11 +58,6 @@ def test_a_micro_batch_that_is_done_again_later_finds_the_same(
     spark: SparkSession, kafka: LocalBroker, topic: Callable[..., str], tmp_path: Path
 ) -> None:
     """Spark keeps when a micro-batch began: a clock that was too fast then is not right because time has passed."""
-
-    class Full(MemoryStore):
-        def write(self, *_: object) -> None:
-            raise OutsideError("The disk is full.")
-
     name, now = topic(), datetime.now(timezone.utc)
     body = orjson.dumps({"instances": [list(FINE)]})
     times = (now - timedelta(seconds=2), now + AHEAD + timedelta(seconds=20))
@@ -75,8 +70,8 @@ def test_a_micro_batch_that_is_done_again_later_finds_the_same(
         ],
     )
     source = kafka_source(kafka.bootstrap_servers, name)
-    plan = query(source, tmp_path, [monitor(window=SPEC, max_clock_ahead=AHEAD)], Full())
-    with pytest.raises(OutsideError, match="disk is full"):
+    plan = query(source, tmp_path, [monitor(window=SPEC, max_clock_ahead=AHEAD)], FullStore())
+    with pytest.raises(OutsideError, match="disk of /somewhere is full"):
         run_query(spark, plan, once=True)
     while datetime.now(timezone.utc) < now + timedelta(seconds=22):
         time.sleep(0.5)

@@ -22,7 +22,7 @@ from hopsmon.streaming import checkpoint
 from hopsmon.streaming.plan import QueryPlan
 from hopsmon.streaming.progress import RunReport
 from hopsmon.streaming.run import run_query
-from tests.support.monitors import MemoryStore, kafka_source, monitor, query
+from tests.support.monitors import FullStore, MemoryStore, kafka_source, monitor, query
 from tests.support.traffic import Traffic
 
 PATIENCE = 120.0  # seconds; generous, and only reached when something is wrong
@@ -175,13 +175,9 @@ def test_a_first_run_that_is_killed_while_it_claims_its_checkpoint(spark: SparkS
 def test_a_failing_store_ends_the_run_with_its_own_words(
     spark: SparkSession, kafka: LocalBroker, topic: Callable[..., str], tmp_path: Path
 ) -> None:
-    class Full(MemoryStore):
-        def write(self, *_: object) -> None:
-            raise OutsideError("The disk of /somewhere is full: make room, then run again.")
-
     name = topic()
     publish(kafka.bootstrap_servers, name, Traffic(requests=90).events())
-    plan = query(kafka_source(kafka.bootstrap_servers, name), tmp_path, [monitor()], Full())
+    plan = query(kafka_source(kafka.bootstrap_servers, name), tmp_path, [monitor()], FullStore())
     with pytest.raises(OutsideError, match="make room"):
         run_query(spark, plan, once=True)
     healthy = replace(plan, store=MemoryStore())

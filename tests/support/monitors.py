@@ -71,6 +71,13 @@ class MemoryStore:
         return self.read(table).to_pylist()
 
 
+class FullStore(MemoryStore):
+    """Takes nothing."""
+
+    def write(self, *_: object) -> None:
+        raise OutsideError("The disk of /somewhere is full: make room, then run again.")
+
+
 class KeyedStore(MemoryStore):
     """Keeps one row a key, as the real store does, and may fail halfway through the tables."""
 
